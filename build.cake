@@ -1,0 +1,89 @@
+// The build, one target per step; ./build.sh installs what a target needs and calls it.
+#load "eng/cake/paths.cake"
+#load "eng/cake/processes.cake"
+#load "eng/cake/results.cake"
+#load "eng/cake/native.cake"
+#load "eng/cake/managed.cake"
+#load "eng/cake/packaging.cake"
+#nullable enable
+
+var target = Argument("target", "Build");
+var configuration = Argument("configuration", "Release");
+var versionSuffix = Argument("version-suffix", "");
+var checkBindings = HasArgument("check");
+
+Task("Lwip")
+    .Description("Fetches the sources of lwIP and checks them.")
+    .Does(() => Native.FetchLwip());
+
+Task("Bindings")
+    .Description("Generates the C# bindings and the C layout table from the header; --check only compares.")
+    .Does(() => Managed.GenerateBindings(checkBindings));
+
+Task("Native")
+    .Description("Builds libtunflow_lwip.so and tunflow-launch.")
+    .IsDependentOn("Lwip")
+    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch"));
+
+// The layout table that Bindings writes is compiled into the library, so a changed header has to pass there first.
+Task("Build")
+    .Description("Builds everything that is shipped, and the tests.")
+    .IsDependentOn("Bindings")
+    .IsDependentOn("Native")
+    .Does(() => Managed.Build(configuration));
+
+Task("Test")
+    .Description("Builds and tests everything.")
+    .Does(() => RunAllTests());
+
+Task("Demo")
+    .Description("Real programs through a TUN, lwIP and a dialer, without internet.")
+    .IsDependentOn("Build")
+    .Does(() => Shell.Run("sh", "demo/run.sh"));
+
+Task("Pack")
+    .Description("Packs to build/packages.")
+    .IsDependentOn("Build")
+    .Does(() => Packaging.Pack(Paths.Packages, configuration, Packaging.Version(versionSuffix)));
+
+Task("Bench")
+    .Description("Measures throughput and CPU cost beside slirp4netns.")
+    .IsDependentOn("Build")
+    .Does(() => Shell.Run("sh", "bench/run.sh"));
+
+Task("Clean")
+    .Description("Removes what was built; fetched sources stay.")
+    .Does(() => Paths.Clean());
+
+RunTarget(target);
+
+// Every step is attempted even when an earlier one failed, as far as it can be: one run shows everything that is wrong.
+void RunAllTests()
+{
+    var tally = new Tally(Paths.TestResults);
+    try
+    {
+        tally.Step("lwIP sources", () => Native.FetchLwip());
+        tally.Step("generated bindings are up to date", () => Managed.GenerateBindings(check: true));
+
+        var native = tally.Step("native build", () => Native.Build("release"));
+        var managed = tally.Step("managed build, without warnings", () => Managed.Build(configuration));
+        if (native)
+            Native.Test("release", tally);
+        if (managed)
+            Managed.Test(configuration, tally);
+        if (native && managed)
+            Packaging.Test(configuration, tally);
+
+        if (tally.Step("native build, AddressSanitizer and UndefinedBehaviorSanitizer", () => Native.Build("sanitize")))
+            Native.Test("sanitize", tally);
+        Fuzzing.Test(tally);
+    }
+    finally
+    {
+        tally.Write();
+    }
+
+    if (tally.Failed > 0)
+        throw new CakeException($"{tally.Failed} tests failed.");
+}

@@ -1,0 +1,115 @@
+#!/bin/sh
+# The one entry point: installs what a command needs (Debian packages, local .NET tools) and runs its Cake target.
+set -eu
+cd "$(dirname "$0")"
+
+usage() {
+    cat <<'TEXT'
+usage: ./build.sh COMMAND [options of the command]
+
+  demo       build, then show the main job: curl and dig through `tunflow run`, without internet
+  test       build and test everything; the last line reads "N passed, N failed"
+  build      native library, bindings, managed solution
+  pack       build and pack to build/packages (--version-suffix=beta.1)
+  bench      build and measure throughput beside slirp4netns (docs/performance.md)
+
+  lwip       fetch lwIP 2.2.1 and check its SHA-256
+  native     libtunflow_lwip.so and tunflow-launch, to build/native
+  bindings   regenerate interop/TunFlow.Interop from the C header (--check: only compare)
+  clean      remove build/ except the fetched sources
+
+Missing Debian packages are installed by apt-get (as root, or through sudo).
+TEXT
+}
+
+# What each command needs. A Debian package is installed only if it is missing, and never upgraded.
+packages_lwip="cmake ca-certificates debian-archive-keyring"
+packages_native="$packages_lwip ninja-build gcc libc6-dev binutils"
+packages_bindings="libclang1-14 libclang-common-14-dev"
+packages_build="$packages_native $packages_bindings"
+packages_demo="$packages_build curl bind9-dnsutils python3 iproute2"
+packages_test="$packages_demo clang-14 libclang-rt-14-dev llvm-14 iperf3 netcat-openbsd util-linux"
+packages_bench="$packages_demo iperf3 slirp4netns util-linux"
+
+[ $# -gt 0 ] || { usage; exit 0; }
+command=$1
+shift
+case $command in
+    lwip) target=Lwip packages=$packages_lwip ;;
+    native) target=Native packages=$packages_native ;;
+    bindings) target=Bindings packages=$packages_bindings ;;
+    build) target=Build packages=$packages_build ;;
+    test) target=Test packages=$packages_test ;;
+    demo) target=Demo packages=$packages_demo ;;
+    pack) target=Pack packages=$packages_build ;;
+    bench) target=Bench packages=$packages_bench ;;
+    clean) target=Clean packages= ;;
+    help | -h | --help) usage; exit 0 ;;
+    *) echo "build.sh: unknown command '$command'" >&2; usage >&2; exit 2 ;;
+esac
+
+install_missing() {
+    if ! command -v dpkg-query >/dev/null 2>&1; then
+        echo "build.sh: not a Debian system; the tools of these packages must be there already: $*" >&2
+        return 0
+    fi
+    missing=
+    for package in "$@"; do
+        state=$(dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | head -n 1) || state=
+        [ "$state" = installed ] || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null 2>&1; then
+        as_root=sudo
+    else
+        echo "build.sh: these packages are missing and need root to install. Run:" >&2
+        echo "apt-get install -y --no-install-recommends$missing" >&2
+        exit 1
+    fi
+    echo "build.sh: installing$missing"
+    $as_root apt-get -q update
+    # shellcheck disable=SC2086 # one word per package
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends --no-upgrade $missing
+}
+
+require_sdk() {
+    if command -v dotnet >/dev/null 2>&1 && dotnet --list-sdks | grep -q '^1[0-9]\.'; then
+        return 0
+    fi
+    echo "build.sh: the .NET 10 SDK is needed and was not found (dotnet --list-sdks shows no 10.x)." >&2
+    echo "build.sh: install it from https://dotnet.microsoft.com/download/dotnet/10.0 and run this again." >&2
+    exit 1
+}
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
+
+require_sdk
+# shellcheck disable=SC2086 # one word per package
+install_missing $packages
+
+# Restoring an unchanged tool takes a second; the stamp spares it.
+stamp=build/.tools-restored
+if [ ! -f "$stamp" ] || [ dotnet-tools.json -nt "$stamp" ] || ! dotnet cake --version >/dev/null 2>&1; then
+    dotnet tool restore
+    mkdir -p build
+    touch "$stamp"
+fi
+
+summary=build/test-results/summary.txt
+rm -f "$summary"
+
+code=0
+dotnet cake build.cake --target="$target" --settings_enablescriptcache=true "$@" || code=$?
+
+# Cake ends with a table of its own; the totals belong on the very last line.
+if [ "$target" = Test ]; then
+    if [ ! -f "$summary" ]; then
+        echo "0 passed, 1 failed" >"$summary.tmp" && mv "$summary.tmp" "$summary"
+        [ "$code" != 0 ] || code=1
+    fi
+    cat "$summary"
+fi
+exit "$code"

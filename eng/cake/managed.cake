@@ -1,0 +1,29 @@
+// The managed side.
+#nullable enable
+public static class Managed
+{
+    public static void GenerateBindings(bool check)
+    {
+        string[] command = ["run", "--project", "interop/BindingGenerator", "-c", "Release", "--", Paths.Header, Paths.Bindings];
+        Shell.Run("dotnet", check ? [.. command, "--check"] : command);
+    }
+
+    public static void Build(string configuration) =>
+        Shell.Run("dotnet", "build", Paths.Solution, "-c", configuration, "-v", "quiet", "-nologo");
+
+    // One project after the other: several of them measure time or own network namespaces. The hang timeout is per
+    // test; it ends the host and the run counts as failed.
+    public static void Test(string configuration, Tally tally)
+    {
+        foreach (var project in System.IO.Directory.GetFiles(System.IO.Path.Combine(Paths.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories).Order())
+        {
+            var name = System.IO.Path.GetFileNameWithoutExtension(project);
+            Console.WriteLine($"\n=== {name}");
+            var report = System.IO.Path.Combine(Paths.TestResults, $"{name}.trx");
+            var code = Shell.Try("dotnet", "test", Paths.Binary(name, configuration, $"{name}.dll"),
+                "--nologo", "--logger", $"trx;LogFileName={report}", "--logger", "console;verbosity=minimal",
+                "--results-directory", Paths.TestResults, "--blame-hang-timeout", "4m", "--blame-hang-dump-type", "none");
+            tally.AddTrx(name, report, code);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+namespace TunFlow.BindingGenerator.Model;
+
+internal sealed record ParameterModel(string Name, TypeModel Type);

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Flows: slots, the hash in front of lwIP's lists, mounting, and what has to
+ * happen after each visit to lwIP.
+ */
+#include "tf_internal.h"
+
+static uint32_t flow_bucket(const tf_key *key) {
+  return (uint32_t)tf_siphash(tf.key, key, sizeof *key, 1, 3) & tf.flow_hash_mask;
+}
+
+tf_flow *tf_flow_find(const tf_key *key) {
+  tf_flow *flow = tf.flow_hash[flow_bucket(key)];
+  while (flow != NULL && memcmp(&flow->key, key, sizeof *key) != 0) {
+    flow = flow->hash_next;
+  }
+  return flow;
+}
+
+tf_flow *tf_flow_by_id(uint64_t id) {
+  tf_flow *flow = (id & TF_SESSION_BIT) != 0 ? NULL : tf_table_find(&tf.flows, id);
+  return flow != NULL && flow->owned ? flow : NULL;
+}
+
+tf_flow *tf_flow_new(const tf_key *key) {
+  tf_flow *flow = tf_alloc_zero(sizeof *flow);
+  if (flow == NULL) {
+    tf_drop_count(TF_DROP_MEMORY);
+    return NULL;
+  }
+  if (!tf_table_insert(&tf.flows, flow, &flow->slot, &flow->generation)) {
+    tf_release(flow);
+    tf_drop_count(TF_DROP_FLOW_LIMIT);
+    return NULL;
+  }
+  flow->key = *key;
+  flow->owned = 1;
+  flow->since = flow->last_active = tf.now;
+  uint32_t bucket = flow_bucket(key);
+  flow->hash_next = tf.flow_hash[bucket];
+  tf.flow_hash[bucket] = flow;
+  flow->in_hash = 1;
+  return flow;
+}
+
+void tf_flow_unhash(tf_flow *flow) {
+  if (!flow->in_hash) {
+    return;
+  }
+  tf_flow **link = &tf.flow_hash[flow_bucket(&flow->key)];
+  while (*link != flow) {
+    link = &(*link)->hash_next;
+  }
+  *link = flow->hash_next;
+  flow->in_hash = 0;
+}
+
+void tf_flow_signal(tf_flow *flow, uint32_t events) {
+  if (!flow->owned) {
+    return;
+  }
+  flow->events |= events;
+  if (!flow->in_ready) {
+    flow->in_ready = 1;
+    flow->ready_next = NULL;
+    if (tf.ready_flow_tail != NULL) {
+      tf.ready_flow_tail->ready_next = flow;
+    } else {
+      tf.ready_flow_head = flow;
+    }
+    tf.ready_flow_tail = flow;
+  }
+}
+
+/* The struct goes when no list of the stack holds it any more. */
+static void flow_release(tf_flow *flow) {
+  if (flow->state == TF_DEAD && !flow->owned && !flow->in_ready && !flow->in_acks && !flow->blocked) {
+    tf_release(flow);
+  }
+}
+
+static void flow_free(tf_flow *flow) {
+  tf_receive_free(flow);
+  tf_table_remove(&tf.flows, flow->slot);
+  flow_release(flow);
+}
+
+void tf_flow_mount(tf_flow *flow) {
+  flow->pcb->next = NULL;
+  if (flow->pcb->state == TIME_WAIT) {
+    tcp_tw_pcbs = flow->pcb;
+  } else {
+    tcp_active_pcbs = flow->pcb;
+  }
+  tf.mounted = flow;
+}
+
+void tf_flow_unmount(void) {
+  tcp_active_pcbs = NULL;
+  tcp_tw_pcbs = NULL;
+  tf.mounted = NULL;
+}
+
+void tf_flow_set_busy(tf_flow *flow, int busy) {
+  if (flow->busy == busy) {
+    return;
+  }
+  flow->busy = (uint8_t)busy;
+  if (busy) {
+    flow->busy_link.previous = NULL;
+    flow->busy_link.next = tf.busy.next;
+    if (tf.busy.next != NULL) {
+      tf.busy.next->busy_link.previous = flow;
+    } else {
+      tf.busy.previous = flow;
+      tf.next_tick = tf.now + TF_TICK;
+    }
+    tf.busy.next = flow;
+    return;
+  }
+  tf_link *link = &flow->busy_link;
+  *(link->previous != NULL ? &link->previous->busy_link.next : &tf.busy.next) = link->next;
+  *(link->next != NULL ? &link->next->busy_link.previous : &tf.busy.previous) = link->previous;
+  if (tf.busy.next == NULL) {
+    tf.next_tick = TF_NO_DEADLINE;
+  }
+}
+
+/* Is there anything for lwIP's timers to do? FIN_WAIT_2 has the shim's own
+ * deadline, and no idle flow is ever busy. */
+static int needs_ticks(const tf_flow *flow) {
+  const struct tcp_pcb *pcb = flow->pcb;
+  return pcb->unsent != NULL || pcb->unacked != NULL || pcb->ooseq != NULL || pcb->refused_data != NULL ||
+         pcb->persist_backoff != 0 || flow->retry ||
+         (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND | TF_NAGLEMEMERR)) != 0 ||
+         pcb->state == SYN_RCVD || pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK;
+}
+
+/* The control block is gone: nothing happens to this flow any more. */
+void tf_flow_end(tf_flow *flow, int32_t status) {
+  if (flow->state == TF_DEAD) {
+    return;
+  }
+  if (flow->state == TF_PENDING) {
+    tf_pending_forget(flow);
+  } else if (flow->state == TF_HALF_OPEN) {
+    tf.stats.flows_half_open--;
+  } else if (flow->state == TF_WAITING) {
+    tf.stats.flows_time_wait--;
+  }
+  flow->state = TF_DEAD;
+  flow->status = status;
+  tf_flow_unhash(flow);
+  tf_flow_set_busy(flow, 0);
+  tf_timer_disarm(&flow->timer);
+  tf_send_free(flow);
+  if (!flow->owned) {
+    flow_free(flow);
+    return;
+  }
+  tf_flow_signal(flow, TF_EVENT_CLOSED | (status == TF_OK && flow->fin_out && !flow->drained ? TF_EVENT_DRAINED : 0u));
+}
+
+static void enter_time_wait(tf_flow *flow) {
+  flow->state = TF_WAITING;
+  flow->since = tf.now;
+  tf.stats.flows_time_wait++;
+  tf_flow_set_busy(flow, 0);
+  tf_send_free(flow);
+  if (!flow->drained && flow->fin_out) {
+    flow->drained = 1;
+    tf_flow_signal(flow, TF_EVENT_DRAINED);
+  }
+  tf_flow_signal(flow, TF_EVENT_CLOSED);
+  tf_flow_schedule(flow);
+}
+
+/* Call after every visit to lwIP on behalf of `flow`; it may free the flow. */
+void tf_flow_settle(tf_flow *flow) {
+  if (tf.assert_failed) {
+    tf.assert_failed = 0;
+    tf_flow_reset(flow, TF_E_ABORTED);
+    return;
+  }
+  struct tcp_pcb *pcb = flow->pcb;
+  if (pcb == NULL) {
+    tf_flow_end(flow, flow->status);
+    return;
+  }
+  if (pcb->state == TIME_WAIT) {
+    if (flow->state != TF_WAITING) {
+      enter_time_wait(flow);
+    }
+    return;
+  }
+  if (flow->discarded != 0) {
+    uint32_t length = flow->discarded;
+    flow->discarded = 0;
+    tf_open_window(flow, length);
+    if (flow->pcb == NULL) {
+      tf_flow_end(flow, flow->status);
+      return;
+    }
+  }
+  if (flow->acked) {
+    tf_send_settle(flow);
+  }
+  if ((pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW)) == 0) {
+    flow->unacknowledged = 0;
+  }
+  if (flow->retry) {
+    flow->retry = 0;
+    tf_flow_signal(flow, TF_EVENT_WRITABLE);
+  }
+  if (flow->fin_out && !flow->drained && pcb->unsent == NULL && pcb->unacked == NULL && (pcb->flags & TF_CLOSEPEND) == 0) {
+    flow->drained = 1;
+    tf_flow_signal(flow, TF_EVENT_DRAINED);
+    if (!flow->owned) {
+      /* Everything is delivered; now only the peer's FIN is waited for. */
+      flow->since = tf.now;
+      flow->linger = tf.config.half_closed_timeout;
+      tf_flow_schedule(flow);
+    }
+  }
+  tf_flow_set_busy(flow, needs_ticks(flow));
+}
+
+/* RST to the peer (nothing in TIME_WAIT) and the end of the control block. */
+void tf_flow_reset(tf_flow *flow, int32_t status) {
+  if (!flow->status_set) {
+    flow->status = status;
+    flow->status_set = 1;
+  }
+  if (flow->pcb != NULL) {
+    if (flow->pcb->state != TIME_WAIT) {
+      tf.stats.flows_reset_out++;
+    }
+    tf_flow_mount(flow);
+    tcp_abort(flow->pcb);
+    tf_flow_unmount();
+    tf.assert_failed = 0;
+  }
+  tf_flow_end(flow, flow->status);
+}
+
+void tf_flow_schedule(tf_flow *flow) {
+  uint64_t deadline = TF_NO_DEADLINE;
+  switch (flow->state) {
+    case TF_PENDING:
+      deadline = flow->since + tf.config.pending_timeout;
+      break;
+    case TF_HALF_OPEN:
+      deadline = flow->since + tf.config.half_open_timeout;
+      break;
+    case TF_WAITING:
+      deadline = flow->since + tf.config.time_wait;
+      break;
+    case TF_OPEN:
+      if (!flow->owned) {
+        deadline = flow->since + flow->linger;
+        break;
+      }
+      if (tf.config.idle_timeout != 0) {
+        deadline = flow->last_active + tf.config.idle_timeout;
+      }
+      if (tf.config.keepalive_interval != 0) {
+        uint64_t probe = flow->last_active + tf.config.keepalive_interval * (1u + flow->keepalives);
+        deadline = probe < deadline ? probe : deadline;
+      }
+      break;
+    default:
+      break;
+  }
+  if (deadline == TF_NO_DEADLINE) {
+    tf_timer_disarm(&flow->timer);
+  } else {
+    tf_timer_arm(&flow->timer, deadline);
+  }
+}
+
+#define TF_KEEPALIVE_PROBES 4
+
+/* The flow's timer fired; activity may have moved the deadline since. */
+void tf_flow_expire(tf_flow *flow) {
+  uint64_t idle = tf.now - flow->last_active;
+  uint64_t age = tf.now - flow->since;
+  switch (flow->state) {
+    case TF_PENDING:
+      if (age >= tf.config.pending_timeout) {
+        tf_flow_end(flow, TF_E_TIMEOUT);
+        return;
+      }
+      break;
+    case TF_HALF_OPEN:
+      if (age >= tf.config.half_open_timeout) {
+        tf_flow_reset(flow, TF_E_TIMEOUT);
+        return;
+      }
+      break;
+    case TF_WAITING:
+      if (age >= tf.config.time_wait) {
+        tf_flow_reset(flow, TF_OK);
+        return;
+      }
+      break;
+    case TF_OPEN:
+      if (!flow->owned) {
+        if (age >= flow->linger) {
+          tf_flow_reset(flow, TF_E_ABORTED);
+          return;
+        }
+      } else if (tf.config.idle_timeout != 0 && idle >= tf.config.idle_timeout) {
+        tf_flow_reset(flow, TF_E_TIMEOUT);
+        return;
+      } else if (tf.config.keepalive_interval != 0 && idle >= tf.config.keepalive_interval * (1u + flow->keepalives)) {
+        if (flow->keepalives == TF_KEEPALIVE_PROBES) {
+          tf_flow_reset(flow, TF_E_TIMEOUT);
+          return;
+        }
+        flow->keepalives++;
+        tf_flow_mount(flow);
+        tcp_keepalive(flow->pcb);
+        tf_flow_unmount();
+      }
+      break;
+    default:
+      return;
+  }
+  tf_flow_schedule(flow);
+}
+
+/* ---- operations on any flow */
+
+static int32_t op_events(tf_event *events, uint32_t max) {
+  uint32_t count = 0;
+  while (count < max && tf.ready_flow_head != NULL) {
+    tf_flow *flow = tf.ready_flow_head;
+    tf.ready_flow_head = flow->ready_next;
+    if (tf.ready_flow_head == NULL) {
+      tf.ready_flow_tail = NULL;
+    }
+    flow->in_ready = 0;
+    if (!flow->owned) {
+      flow_release(flow);
+      continue;
+    }
+    if (flow->events != 0) {
+      events[count++] = (tf_event){tf_make_id(flow->slot, flow->generation, 0), flow->events, flow->status};
+      flow->events = 0;
+    }
+  }
+  while (count < max && tf.ready_session_head != NULL) {
+    tf_session *session = tf.ready_session_head;
+    tf.ready_session_head = session->ready_next;
+    if (tf.ready_session_head == NULL) {
+      tf.ready_session_tail = NULL;
+    }
+    session->in_ready = 0;
+    if (!session->owned) {
+      tf_release(session);
+      continue;
+    }
+    events[count++] = (tf_event){tf_make_id(session->slot, session->generation, 1), session->events, session->status};
+    session->events = 0;
+  }
+  return (int32_t)count;
+}
+
+static void key_endpoint(tf_endpoint *endpoint, const uint8_t *address, uint16_t port, uint32_t family) {
+  memset(endpoint, 0, sizeof *endpoint);
+  memcpy(endpoint->address, address, 16);
+  endpoint->port = lwip_ntohs(port);
+  endpoint->family = (uint8_t)family;
+}
+
+static int32_t op_flow_get_details(uint64_t id, tf_flow_details *details) {
+  tf_flow *flow = tf_flow_by_id(id);
+  if (flow == NULL) {
+    return TF_E_STALE;
+  }
+  memset(details, 0, sizeof *details);
+  key_endpoint(&details->source, flow->key.source, flow->key.source_port, flow->key.family);
+  key_endpoint(&details->destination, flow->key.destination, flow->key.destination_port, flow->key.family);
+  details->receive_queue = flow->receive_queue;
+  details->native_bytes = (uint32_t)sizeof *flow + flow->receive_bytes;
+  if (flow->pcb != NULL) {
+    details->mss = flow->pcb->mss;
+    details->send_queue = flow->pcb->snd_lbb - flow->pcb->lastack;
+  }
+  return TF_OK;
+}
+
+static int32_t op_flow_abort(uint64_t now, uint64_t id) {
+  tf.now = now;
+  tf_flow *flow = tf_flow_by_id(id);
+  if (flow == NULL) {
+    return TF_E_STALE;
+  }
+  if (flow->state == TF_PENDING) {
+    tf_inject_syn(flow);
+  }
+  if (flow->state != TF_DEAD) {
+    tf_flow_reset(flow, TF_E_ABORTED);
+  }
+  return TF_OK;
+}
+
+static int32_t op_flow_close(uint64_t now, uint64_t id, uint64_t linger) {
+  tf.now = now;
+  tf_flow *flow = tf_flow_by_id(id);
+  if (flow == NULL) {
+    return TF_E_STALE;
+  }
+  if (flow->state == TF_PENDING || flow->state == TF_HALF_OPEN) {
+    op_flow_abort(now, id);
+  } else if (flow->state == TF_OPEN && flow->receive_queue != 0 && !flow->discard) {
+    /* RFC 1122 4.2.2.13: bytes that nobody will read are answered by RST. */
+    tf_flow_reset(flow, TF_E_ABORTED);
+  }
+  flow->owned = 0;
+  flow->events = 0;
+  if (flow->state == TF_DEAD) {
+    flow_free(flow);
+    return TF_OK;
+  }
+  tf_receive_free(flow);
+  if (flow->state == TF_WAITING) {
+    return TF_OK;
+  }
+  flow->since = now;
+  flow->linger = flow->drained ? tf.config.half_closed_timeout : linger;
+  tf_flow_mount(flow);
+  /* Not tcp_close(): it compares the window with its compile-time size to see
+   * whether everything was read, and would reset every flow with a smaller one. */
+#if !TF_UNCURE_CLOSE
+  tcp_shutdown(flow->pcb, 1, 0);
+  if (!flow->fin_out) {
+    flow->fin_out = 1;
+    tcp_shutdown(flow->pcb, 0, 1);
+  }
+#else
+  flow->fin_out = 1;
+  tcp_close(flow->pcb);
+#endif
+  tf_flow_unmount();
+  tf_flow_schedule(flow);
+  tf_flow_settle(flow);
+  return TF_OK;
+}

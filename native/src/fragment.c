@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fragments: lwIP puts them together. It does so only for packets addressed to
+ * its netif, so the input hook gives the netif the packet's destination. The
+ * whole packet is caught by a raw control block before lwIP's TCP or UDP sees
+ * it, and goes through the filter again like any other.
+ */
+#include "tf_internal.h"
+
+int tf_adopt_destination4(struct pbuf *packet, struct netif *netif) {
+  ip4_addr_t destination;
+  memcpy(&destination.addr, (const uint8_t *)packet->payload + 16, 4);
+  ip_addr_copy_from_ip4(netif->ip_addr, destination);
+  return 0;
+}
+
+int tf_adopt_destination6(struct pbuf *packet, struct netif *netif) {
+  memcpy(ip_2_ip6(&netif->ip6_addr[0])->addr, (const uint8_t *)packet->payload + 24, 16);
+  return 0;
+}
+
+int tf_input_fragment(const tf_parsed *parsed) {
+#if !TF_UNCURE_REASSEMBLY_LIMIT
+  if (tf.reassembly_bytes + parsed->length + sizeof(tf_rx_pbuf) > tf.config.reassembly_bytes) {
+    tf_drop_count(TF_DROP_REASSEMBLY);
+    return 0;
+  }
+#endif
+  struct pbuf *p = tf_rx_alloc(parsed->ip, parsed->length, NULL, NULL);
+  if (p == NULL) {
+    return 0;
+  }
+  tf_rx_pbuf *rx = (tf_rx_pbuf *)p;
+  rx->fragment = 1;
+  tf.reassembly_bytes += rx->charged;
+  /* lwIP ages what it holds in seconds; ticks run until the oldest must be gone. */
+  tf.reassembly_until = tf.now + (IP_REASS_MAXAGE + 2) * TF_REASSEMBLY_TICK;
+  if (tf.next_reassembly == TF_NO_DEADLINE) {
+    tf.next_reassembly = tf.now + TF_REASSEMBLY_TICK;
+  }
+  if (parsed->version == 4) {
+    ip4_input(p, &tf.netif);
+  } else {
+    ip6_input(p, &tf.netif);
+  }
+  return 1;
+}
+
+/* Takes the whole packet out; it is processed after lwIP has returned. */
+u8_t tf_on_raw(void *argument, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *source) {
+  (void)argument;
+  (void)pcb;
+  (void)source;
+  uint8_t *ip = tf.reassembled == NULL ? tf_alloc(p->tot_len) : NULL;
+  if (ip == NULL) {
+    tf_drop_count(TF_DROP_MEMORY);
+    pbuf_free(p);
+    return 1;
+  }
+  tf.reassembled_length = pbuf_copy_partial(p, ip, p->tot_len, 0);
+  pbuf_free(p);
+  if ((ip[0] >> 4) == 4) {
+    /* lwIP cleared the fragment fields; the header checksum follows. */
+    tf_put16(ip + 10, 0);
+    uint16_t sum = (uint16_t)~tf_checksum_fold(tf_checksum_add(0, ip, 20));
+    memcpy(ip + 10, &sum, 2);
+  } else {
+    tf_put16(ip + 4, tf.reassembled_length - 40);
+  }
+  tf.reassembled = ip;
+  return 1;
+}
+
+void tf_reassembly_tick(uint64_t now) {
+  uint32_t before = tf.reassembly_bytes;
+  ip_reass_tmr();
+  ip6_reass_tmr();
+  if (tf.reassembly_bytes < before) {
+    tf_drop_count(TF_DROP_REASSEMBLY);
+  }
+  tf.next_reassembly = tf.reassembly_bytes != 0 && now < tf.reassembly_until ? now + TF_REASSEMBLY_TICK : TF_NO_DEADLINE;
+}
+
+/* Ages everything away. */
+void tf_reassembly_flush(void) {
+  for (int i = 0; i <= IP_REASS_MAXAGE + 1; i++) {
+    ip_reass_tmr();
+    ip6_reass_tmr();
+  }
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packets from the device. Segments go straight to tcp_input and datagrams to
+ * udp_input, with the IP header already checked and lwIP's notion of "the
+ * packet in hand" filled in; so destinations need no tricks and the IP layer
+ * costs nothing. Only fragments take the way through lwIP's IP input.
+ */
+#include "tf_internal.h"
+
+static void free_rx(struct pbuf *p) {
+  tf_rx_pbuf *rx = (tf_rx_pbuf *)p;
+  if (rx->block != NULL) {
+    tf_common_block_release(rx->block);
+  }
+  if (rx->flow != NULL) {
+    rx->flow->receive_bytes -= rx->charged;
+  }
+  if (rx->fragment) {
+    tf.reassembly_bytes -= rx->charged;
+  }
+  tf_release(rx);
+}
+
+/* A pbuf that lwIP may keep: over a reference to `block`, or a copy. Bytes are
+ * charged to `flow` as long as it lives. */
+struct pbuf *tf_rx_alloc(uint8_t *data, uint32_t length, tf_block *block, tf_flow *flow) {
+  tf_rx_pbuf *rx = tf_alloc(sizeof *rx + (block != NULL ? 0 : length));
+  if (rx == NULL) {
+    tf_drop_count(TF_DROP_MEMORY);
+    return NULL;
+  }
+  memset(rx, 0, sizeof *rx);
+  rx->custom.custom_free_function = free_rx;
+  rx->charged = (uint32_t)tf_common_size(rx);
+  if (block != NULL) {
+    tf_common_block_retain(block);
+    rx->block = block;
+    rx->charged += block->capacity;
+  } else {
+    memcpy(rx + 1, data, length);
+    data = (uint8_t *)(rx + 1);
+  }
+  rx->flow = flow;
+  if (flow != NULL) {
+    flow->receive_bytes += rx->charged;
+  }
+  return pbuf_alloced_custom(PBUF_RAW, (u16_t)length, PBUF_REF, &rx->custom, data, (u16_t)length);
+}
+
+void tf_set_ip_data(uint8_t *ip) {
+  ip_data.current_netif = &tf.netif;
+  ip_data.current_input_netif = &tf.netif;
+  if ((ip[0] >> 4) == 4) {
+    ip4_addr_t source, destination;
+    memcpy(&source.addr, ip + 12, 4);
+    memcpy(&destination.addr, ip + 16, 4);
+    ip_data.current_ip4_header = (const struct ip_hdr *)ip;
+    ip_data.current_ip6_header = NULL;
+    ip_data.current_ip_header_tot_len = 20;
+    ip_addr_copy_from_ip4(ip_data.current_iphdr_src, source);
+    ip_addr_copy_from_ip4(ip_data.current_iphdr_dest, destination);
+  } else {
+    ip_data.current_ip4_header = NULL;
+    ip_data.current_ip6_header = (struct ip6_hdr *)ip;
+    ip_data.current_ip_header_tot_len = 40;
+    memset(&ip_data.current_iphdr_src, 0, sizeof ip_data.current_iphdr_src);
+    memset(&ip_data.current_iphdr_dest, 0, sizeof ip_data.current_iphdr_dest);
+    memcpy(ip_2_ip6(&ip_data.current_iphdr_src)->addr, ip + 8, 16);
+    memcpy(ip_2_ip6(&ip_data.current_iphdr_dest)->addr, ip + 24, 16);
+    IP_SET_TYPE_VAL(ip_data.current_iphdr_src, IPADDR_TYPE_V6);
+    IP_SET_TYPE_VAL(ip_data.current_iphdr_dest, IPADDR_TYPE_V6);
+  }
+}
+
+/* RFC 5961 5.2: an acknowledgment must lie between what was acknowledged
+ * before, less the largest window, and what was sent. */
+static int acknowledgment_acceptable(const struct tcp_pcb *pcb, uint32_t acknowledgment) {
+  return TCP_SEQ_GEQ(acknowledgment, pcb->lastack - pcb->snd_wnd_max) && TCP_SEQ_LEQ(acknowledgment, pcb->snd_nxt);
+}
+
+/* lwIP takes an MSS option from any segment and would shrink a running
+ * connection's segments to it, or grow them past the MTU. */
+static void neutralise_mss(uint8_t *tcp) {
+  uint32_t length = (uint32_t)(tcp[12] >> 4) * 4 - 20;
+  uint8_t *option = tcp + 20;
+  while (length > 1 && option[0] != 0) {
+    uint32_t size = option[0] == 1 ? 1 : option[1];
+    if (size == 0 || size > length) {
+      return;
+    }
+    if (option[0] == 2) {
+      memset(option, 1, size);
+    }
+    option += size;
+    length -= size;
+  }
+}
+
+/* Gives an established flow's segment to lwIP. Returns 0 if it was dropped. */
+static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) {
+  struct tcp_pcb *pcb = flow->pcb;
+  uint8_t *tcp = parsed->ip + parsed->transport;
+  uint32_t payload = parsed->length - parsed->payload;
+#if !TF_UNCURE_ACK_RANGE
+  if ((parsed->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT &&
+      !acknowledgment_acceptable(pcb, tf_get32(tcp + 8))) {
+    tf_drop_count(TF_DROP_ACK_RANGE);
+    tf_flow_mount(flow);
+    tf.challenge = 1;
+    tcp_send_empty_ack(pcb);
+    tf.challenge = 0;
+    tf_flow_unmount();
+    return 0;
+  }
+#endif
+  /* Over the flow's budget only the next expected bytes get through: these the
+   * window already bounds, and without them nothing could ever be consumed. */
+  if (payload != 0 && flow->receive_bytes + payload > tf.config.flow_bytes && tf_get32(tcp + 4) != pcb->rcv_nxt) {
+    tf_drop_count(TF_DROP_FLOW_BYTES);
+    return 0;
+  }
+  /* A reference to the whole block is worth it for large segments only. */
+  if (block != NULL && payload < block->capacity / 4) {
+    block = NULL;
+  }
+  struct pbuf *segment = tf_rx_alloc(tcp, parsed->length - parsed->transport, block, flow);
+  if (segment == NULL) {
+    return 0;
+  }
+#if !TF_UNCURE_LATE_MSS
+  if (parsed->payload - parsed->transport > 20) {
+    neutralise_mss(segment->payload);
+  }
+#endif
+  tf.challenge = (parsed->tcp_flags & (TCP_RST | TCP_SYN)) != 0;
+  flow->last_active = tf.now;
+  flow->keepalives = 0;
+  tf_flow_mount(flow);
+  tf_inject_tcp(parsed->ip, parsed->transport, segment);
+  tf_flow_unmount();
+  tf.challenge = 0;
+  tf_flow_settle(flow);
+  return 1;
+}
+
+static int input_segment(const tf_parsed *parsed, tf_block *block) {
+  tf_flow *flow = tf_flow_find(&parsed->key);
+  int opens = (parsed->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+#if !TF_UNCURE_TIME_WAIT_SYN
+  if (flow != NULL && flow->state == TF_WAITING && opens) {
+    /* The application reuses its port: RFC 9293 3.6.1 allows the new SYN. */
+    tf_flow_reset(flow, TF_OK);
+    flow = NULL;
+  }
+#endif
+  if (flow != NULL) {
+    if (flow->state == TF_PENDING) {
+      tf_pending_arrival(flow, parsed);
+      return 1;
+    }
+    return segment_for(flow, parsed, block);
+  }
+  if (opens) {
+    tf_pending_open(parsed);
+    return 1;
+  }
+  if ((parsed->tcp_flags & TCP_RST) != 0) {
+    return 1;
+  }
+  /* Nobody's: lwIP, with nothing mounted, answers RST. Only the header goes in,
+   * with the payload as length, since the RST's numbers depend on it. */
+  struct pbuf *segment = tf_rx_alloc(parsed->ip + parsed->transport, parsed->length - parsed->transport, NULL, NULL);
+  if (segment == NULL) {
+    return 0;
+  }
+  tf_inject_tcp(parsed->ip, parsed->transport, segment);
+  return 1;
+}
+
+int tf_input_one(const tf_packet *packet, tf_block *block) {
+  tf_parsed parsed;
+  int reason = tf_filter(packet->data, packet->length, &packet->offload, &parsed);
+  if (reason >= 0) {
+    tf_drop_count((uint32_t)reason);
+    return 0;
+  }
+  if (parsed.fragment) {
+    return tf_input_fragment(&parsed);
+  }
+  if (!tf_verify_checksum(&parsed, &packet->offload)) {
+    tf_drop_count(TF_DROP_CHECKSUM);
+    return 0;
+  }
+  switch (parsed.protocol) {
+    case 6:
+      return input_segment(&parsed, block);
+    case 17:
+      return tf_input_datagram(&parsed);
+    default:
+      return tf_input_echo(&parsed);
+  }
+}
+
+static int32_t op_input(uint64_t now, const tf_packet *packets, uint32_t count) {
+  tf.now = now;
+  int32_t taken = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    tf.stats.packets_in++;
+    tf.stats.bytes_in += packets[i].length;
+    taken += tf_input_one(&packets[i], packets[i].block != NULL ? tf_block_of(packets[i].block) : NULL);
+    tf.assert_failed = 0;
+    if (tf.reassembled != NULL) {
+      tf_packet whole = {.data = tf.reassembled, .length = tf.reassembled_length};
+      tf.reassembled = NULL;
+      tf_input_one(&whole, NULL);
+      tf_release(whole.data);
+    }
+  }
+  tf_acknowledge_batch();
+  return taken;
+}

@@ -1,0 +1,66 @@
+using TunFlow.Network;
+
+namespace TunFlow.Lwip;
+
+/// <summary>What relays and sessions share: the user's objects, the options, and where things are counted.</summary>
+internal sealed class DeviceContext
+{
+    public DeviceContext(IStreamDialer dialer, IPacketProxy packetProxy, LwipDeviceOptions options)
+    {
+        Dialer = dialer;
+        PacketProxy = packetProxy;
+        Options = options;
+    }
+
+    public IStreamDialer Dialer { get; }
+
+    public IPacketProxy PacketProxy { get; }
+
+    public LwipDeviceOptions Options { get; }
+
+    public DeviceCounters Counters { get; } = new();
+
+    public WorkTracker Work { get; } = new();
+
+    /// <summary>Counts an exception that came out of user code and says what it means for the network.</summary>
+    public NetworkError Report(Exception exception)
+    {
+        NetworkError error = NetworkErrors.Classify(exception);
+        // Dialers and streams fail with network errors and cancellation; anything else is a bug in them, worth seeing in the statistics.
+        if (error == NetworkError.Unknown && exception is not (IOException or OperationCanceledException))
+            Interlocked.Increment(ref Counters.UnexpectedExceptions);
+        return error;
+    }
+
+    /// <summary>Disposes something of the user's; what it throws is counted.</summary>
+    public async ValueTask DisposeAsync(IAsyncDisposable? disposable)
+    {
+        if (disposable is null)
+            return;
+        try
+        {
+            await disposable.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>Cancels without running the registered callbacks here, and counts what they throw.</summary>
+    public async Task CancelAndDisposeAsync(CancellationTokenSource cancellation)
+    {
+        try
+        {
+            await cancellation.CancelAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+        finally
+        {
+            cancellation.Dispose();
+        }
+    }
+}

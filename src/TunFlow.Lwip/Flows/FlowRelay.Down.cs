@@ -1,0 +1,119 @@
+using TunFlow.Interop;
+using TunFlow.Network;
+
+namespace TunFlow.Lwip;
+
+/// <content>From the upstream to the application.</content>
+internal sealed partial class FlowRelay
+{
+    private const int SmallestBlock = 4 * 1024;
+    private const int FirstBlock = 16 * 1024;
+    private const int LargestBlock = 64 * 1024;
+
+    /// <summary>Until asking again for a block that the byte budget refused: other flows' acknowledgments free some.</summary>
+    private static readonly TimeSpan BudgetRetry = TimeSpan.FromMilliseconds(10);
+
+    private readonly NativeMemory _downWindow = new();
+    private unsafe byte* _block;
+    private int _blockSize = FirstBlock;
+
+    private async Task<PumpEnd> PumpDownAsync(StreamConnection upstream)
+    {
+        while (true)
+        {
+            int read;
+            try
+            {
+                // Waits without a buffer; when data is there already it costs one cheap call.
+                if (upstream.CanWaitForData)
+                    await upstream.ReadAsync(Memory<byte>.Empty, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                return Broken(exception);
+            }
+
+            try
+            {
+                while (_flow.Writable() == 0)
+                    await _flow.WaitWritableAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (NetworkException)
+            {
+                return PumpEnd.FlowBroken;
+            }
+
+            if (!AllocateBlock())
+            {
+                await Task.Delay(BudgetRetry, _context.Options.TimeProvider).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                read = await upstream.ReadAsync(AttachBlock(), CancellationToken.None).ConfigureAwait(false);
+                if ((uint)read > (uint)_blockSize)
+                    throw new InvalidOperationException("The stream claims to have read more than the buffer holds.");
+            }
+            catch (Exception exception)
+            {
+                FreeBlock();
+                return Broken(exception);
+            }
+
+            if (read == 0)
+            {
+                FreeBlock();
+                return _flow.CompleteWrites() < 0 ? PumpEnd.FlowBroken : PumpEnd.Orderly;
+            }
+
+            try
+            {
+                for (int sent = WriteBlock(0, read); sent < read; sent += WriteBlock(sent, read))
+                    await _flow.WaitWritableAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (NetworkException)
+            {
+                return PumpEnd.FlowBroken;
+            }
+            finally
+            {
+                FreeBlock();
+            }
+
+            Interlocked.Add(ref _context.Counters.StreamBytesDown, read);
+            AdaptBlockSize(read);
+        }
+    }
+
+    private unsafe bool AllocateBlock()
+    {
+        _block = _flow.AllocateBlock(_blockSize);
+        return _block is not null;
+    }
+
+    private unsafe Memory<byte> AttachBlock() => _downWindow.Attach(_block, _blockSize);
+
+    private unsafe int WriteBlock(int sent, int read)
+    {
+        // A few bytes in a large block would hold all of it until they are acknowledged.
+        return read < _blockSize / 4
+            ? _flow.WriteCopy(new ReadOnlySpan<byte>(_block + sent, read - sent))
+            : _flow.WriteBlock(_block, _block + sent, read - sent);
+    }
+
+    private unsafe void FreeBlock()
+    {
+        _downWindow.Detach();
+        NativeMethods.tf_block_free(_block);
+        _block = null;
+    }
+
+    private void AdaptBlockSize(int read)
+    {
+        if (read == _blockSize)
+            _blockSize = Math.Min(_blockSize * 4, LargestBlock);
+        else if (read < _blockSize / 8)
+            _blockSize = Math.Max(_blockSize / 2, SmallestBlock);
+    }
+}

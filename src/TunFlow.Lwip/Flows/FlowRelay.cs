@@ -1,0 +1,156 @@
+using TunFlow.Network;
+
+namespace TunFlow.Lwip;
+
+/// <summary>Takes a flow from its SYN to its end: dials, answers, copies both directions, passes on how they ended.</summary>
+/// <remarks>
+/// <para>Theory of operation. One task per flow (<see cref="RunAsync"/>): dial, then accept or refuse, then two pumps. A pump ends in one of three ways
+/// (<see cref="PumpEnd"/>), and the pair of ends decides what both sides get to see:</para>
+/// <code>
+///   app FIN            up ends     -> upstream.CompleteWrites, down goes on
+///   upstream EOF       down ends   -> FIN to the app, up goes on
+///   both               orderly     -> upstream disposed, flow closed (last bytes linger in the stack)
+///   app RST, time-out  FlowBroken  -> upstream.Abort at once
+///   upstream read err  UpstreamBroken -> what came before it is delivered, then RST to the app
+///   upstream write err UpstreamBroken -> as above, after a short time for answers that are already on their way
+/// </code>
+/// <para>The upstream belongs to this object from the dial's success and is disposed exactly once, in <see cref="RunAsync"/>'s end or, when
+/// the dial succeeded after everybody stopped waiting, by <see cref="DisposeLateAsync"/>.</para>
+/// <para>User code (dialer, stream) runs on thread-pool threads, never under the stack's lock; whatever it throws ends this flow only.</para>
+/// </remarks>
+internal sealed partial class FlowRelay
+{
+    /// <summary>For answers in flight when writing failed, and for pending calls of an aborted upstream to return.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    private readonly LwipFlow _flow;
+    private readonly DeviceContext _context;
+    private CancellationTokenSource? _dialCancellation;
+    private StreamConnection? _upstream;
+    private bool _upstreamAborted;
+
+    private FlowRelay(LwipFlow flow, DeviceContext context)
+    {
+        _flow = flow;
+        _context = context;
+    }
+
+    /// <summary>Queues the relay of a new flow; runs no user code here.</summary>
+    public static void Start(LwipFlow flow, DeviceContext context)
+    {
+        FlowRelay relay = new(flow, context);
+        context.Work.Enter();
+        flow.Broken = relay.OnBroken;
+        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), relay, preferLocal: false);
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            if (await DialAsync().ConfigureAwait(false) is { } upstream)
+            {
+                Volatile.Write(ref _upstream, upstream);
+                if (await AcceptAsync().ConfigureAwait(false))
+                    await RelayAsync(upstream).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception)
+        {
+            // Nothing above is expected to throw; a flow must not stay half alive if it does.
+            _context.Report(exception);
+            _flow.Reset();
+        }
+        finally
+        {
+            await _flow.DisposeAsync().ConfigureAwait(false);
+            await _context.DisposeAsync(_upstream).ConfigureAwait(false);
+            _context.Work.Exit();
+        }
+    }
+
+    private async Task RelayAsync(StreamConnection upstream)
+    {
+        Task<PumpEnd> up = PumpUpAsync(upstream);
+        Task<PumpEnd> down = PumpDownAsync(upstream);
+        Task<PumpEnd> first = await Task.WhenAny(up, down).ConfigureAwait(false);
+        PumpEnd firstEnd = await first.ConfigureAwait(false);
+        Task<PumpEnd> second = first == up ? down : up;
+        if (firstEnd != PumpEnd.Orderly)
+            await UnblockAsync(second, firstEnd, wasWriting: first == up).ConfigureAwait(false);
+        PumpEnd secondEnd = await second.ConfigureAwait(false);
+
+        if (firstEnd == PumpEnd.Orderly && secondEnd == PumpEnd.Orderly)
+            return;
+        AbortUpstream();
+        if (!_flow.IsClosed)
+        {
+            Interlocked.Increment(ref _context.Counters.UpstreamErrors);
+            await DeliverAsync().ConfigureAwait(false);
+        }
+
+        _flow.Reset();
+    }
+
+    /// <summary>Makes the other pump end too, whatever it waits for.</summary>
+    private async Task UnblockAsync(Task second, PumpEnd firstEnd, bool wasWriting)
+    {
+        TimeProvider time = _context.Options.TimeProvider;
+        if (firstEnd == PumpEnd.UpstreamBroken)
+        {
+            // Wakes a pump that waits for the application's data.
+            _flow.AbortReads();
+            // A server that answered early and closed: its answer may still be readable (RFC 9112 section 9.6).
+            if (wasWriting)
+                await Task.WhenAny(second, Task.Delay(Grace, time)).ConfigureAwait(false);
+        }
+
+        AbortUpstream();
+        await Task.WhenAny(second, Task.Delay(Grace, time)).ConfigureAwait(false);
+        if (second.IsCompleted)
+            return;
+
+        // Either the upstream's pending call ignores Abort, and may react to this; or an application that reads slowly is
+        // being given what the upstream sent before it failed.
+        await _context.DisposeAsync(Interlocked.Exchange(ref _upstream, null)).ConfigureAwait(false);
+        await Task.WhenAny(second, Task.Delay(_context.Options.LingerTimeout, time)).ConfigureAwait(false);
+        _flow.Reset();
+    }
+
+    /// <summary>What the upstream sent before it failed still reaches the application, within the linger time.</summary>
+    private async Task DeliverAsync()
+    {
+        using CancellationTokenSource linger = new(_context.Options.LingerTimeout, _context.Options.TimeProvider);
+        try
+        {
+            await _flow.WaitDrainedAsync(linger.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Time is up: the RST goes out with the rest undelivered.
+        }
+    }
+
+    private void OnBroken(LwipFlow flow) => ThreadPool.UnsafeQueueUserWorkItem(static self => self.Break(), this, preferLocal: false);
+
+    private void Break()
+    {
+        if (Interlocked.Exchange(ref _dialCancellation, null) is { } dial)
+            _ = _context.CancelAndDisposeAsync(dial);
+        AbortUpstream();
+    }
+
+    private void AbortUpstream()
+    {
+        if (Volatile.Read(ref _upstream) is not { } upstream || Interlocked.Exchange(ref _upstreamAborted, true))
+            return;
+        try
+        {
+            upstream.Abort();
+        }
+        catch (Exception exception)
+        {
+            _context.Report(exception);
+        }
+    }
+}

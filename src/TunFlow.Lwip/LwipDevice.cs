@@ -1,0 +1,78 @@
+using TunFlow.Network;
+
+namespace TunFlow.Lwip;
+
+/// <summary>An IP device whose other side is a TCP/IP stack: packets of applications go in, their flows come out, each handed to a dialer or packet proxy.</summary>
+/// <remarks>
+/// <para>Write the applications' packets, read the packets meant for them. Every TCP connection attempt, to any address and port, is dialled with the
+/// <see cref="IStreamDialer"/> first and answered as the dial ended: accepted, reset, or unreachable. Datagrams go to sessions of the
+/// <see cref="IPacketProxy"/>, one for each source endpoint of the applications.</para>
+/// <para>All members may be used from any thread at any time. The dialer and the proxy are called on thread-pool threads, concurrently; whatever they
+/// throw ends the flow or datagram concerned and is counted. They aren't disposed with the device.</para>
+/// </remarks>
+public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
+{
+    private readonly DeviceContext _context;
+    private readonly LwipStack _stack;
+    private readonly FinalOutput _final = new();
+    private readonly OutputReader _reader;
+    private OutputPusher? _pusher;
+
+    /// <summary>Creates a device and its stack.</summary>
+    /// <param name="dialer">Connects the applications' TCP flows.</param>
+    /// <param name="packetProxy">Carries the applications' datagrams.</param>
+    /// <param name="options">Limits and times; null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    /// <exception cref="PlatformNotSupportedException">There is no native library for this system; the message says where it was looked for.</exception>
+    /// <exception cref="NetworkException">All stacks that one process can run are in use (<see cref="NetworkError.ResourceExhausted"/>).</exception>
+    public LwipDevice(IStreamDialer dialer, IPacketProxy packetProxy, LwipDeviceOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(dialer);
+        ArgumentNullException.ThrowIfNull(packetProxy);
+        options ??= new LwipDeviceOptions();
+        options.Validate();
+        _context = new DeviceContext(dialer, packetProxy, options);
+        _stack = LwipStack.Create(options, this);
+        _reader = new OutputReader(_stack, _final, options.ReadOffloads);
+    }
+
+    /// <inheritdoc/>
+    public int Mtu => _context.Options.Mtu;
+
+    /// <inheritdoc/>
+    public PacketOffloads SupportedOffloads => PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
+
+    /// <inheritdoc/>
+    public int MaxBatch => OutputReader.BatchSize;
+
+    /// <summary>What happened so far. Cheap enough to be asked every second; works after disposal, too.</summary>
+    public LwipStatistics GetStatistics()
+    {
+        _stack.GetStatistics(out Interop.TfStats native);
+        return StatisticsConversion.Create(in native, _context.Counters);
+    }
+
+    /// <summary>Sends all output to a sink from now on, instead of to reads. To be called before the first packet.</summary>
+    internal void AttachSink(IOutputSink sink) => Volatile.Write(ref _pusher, new OutputPusher(_stack, _final, sink));
+
+    void IStackOwner.OnStackLeft()
+    {
+        if (Volatile.Read(ref _pusher) is { } pusher)
+            pusher.Drain();
+        else if (_stack.HasOutput || _final.HasOutput)
+            _reader.Wake();
+    }
+
+    void IStackOwner.OnFlow(LwipFlow flow) => FlowRelay.Start(flow, _context);
+
+    void IStackOwner.OnSession(LwipSession session) => SessionRelay.Start(session, _context);
+
+    unsafe void IStackOwner.OnShuttingDown()
+    {
+        const int chunk = 64;
+        Interop.TfOutput** entries = stackalloc Interop.TfOutput*[chunk];
+        int count;
+        while ((count = _stack.TakeOutputLocked(entries, chunk)) > 0)
+            _final.Add(entries, count);
+    }
+}

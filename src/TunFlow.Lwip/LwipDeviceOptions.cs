@@ -1,0 +1,116 @@
+using TunFlow.Network;
+
+namespace TunFlow.Lwip;
+
+/// <summary>Limits and times of an <see cref="LwipDevice"/>. All limits are hard; byte limits count allocated memory, not payload. Immutable: a device keeps the record it was made with.</summary>
+public sealed record LwipDeviceOptions
+{
+    /// <summary>The largest IP packet in bytes, 576 to 65,535. Below 1,280 IPv6 is not served (RFC 8200 section 5). Default 1,500.</summary>
+    public int Mtu { get; init; } = 1500;
+
+    /// <summary>How long a dial may take before the application's connection attempt is reset. Default 10 seconds, at most 10 minutes.</summary>
+    public TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long after both sides ended a flow its last bytes may still be delivered in the background before the rest is given up with an RST. Also bounds the delivery of what came in front of an upstream's error. Default 30 seconds.</summary>
+    public TimeSpan LingerTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>An established flow without traffic for this long is reset. Default: never (<see cref="Timeout.InfiniteTimeSpan"/>).</summary>
+    public TimeSpan IdleTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>An established flow without traffic for this long is probed, so that flows of applications that vanished end. Default 2 hours (RFC 9293 section 3.8.4); <see cref="Timeout.InfiniteTimeSpan"/> turns probes off.</summary>
+    public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>A UDP session without traffic in either direction for this long ends. Default 60 seconds.</summary>
+    public TimeSpan UdpIdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The same for a session that talked to port 53 only. Default 10 seconds.</summary>
+    public TimeSpan DnsIdleTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>TCP flows in any state, those being dialled included. Default 65,536.</summary>
+    public int MaxFlows { get; init; } = 65_536;
+
+    /// <summary>Flows being dialled at once; further connection attempts are dropped and repeated by the application's TCP. Default 1,024.</summary>
+    public int MaxPendingDials { get; init; } = 1024;
+
+    /// <summary>Of these, flows of one source address. Default 256.</summary>
+    public int MaxPendingDialsPerSource { get; init; } = 256;
+
+    /// <summary>UDP sessions; beyond it the least recently used one makes room. Default 4,096.</summary>
+    public int MaxSessions { get; init; } = 4096;
+
+    /// <summary>The largest receive window of a flow in bytes, 16 KiB to 1 MiB. Default 256 KiB.</summary>
+    public int ReceiveWindow { get; init; } = 256 * 1024;
+
+    /// <summary>Bytes that a flow may hold unacknowledged on the way to the application, 16 KiB to 1 MiB. Default 512 KiB.</summary>
+    public int SendBuffer { get; init; } = 512 * 1024;
+
+    /// <summary>Everything the native stack allocates, in bytes. Default 256 MiB.</summary>
+    public long MaxNativeBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>Datagrams that may wait in a session, for instance while it is being opened. Default 256.</summary>
+    public int SessionQueueLength { get; init; } = 256;
+
+    /// <summary>Bytes that may wait in <see cref="LwipDevice.ReadAsync"/>'s queue; what does not fit is dropped and counted, and TCP sends it again. Default 16 MiB.</summary>
+    public int OutputQueueBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>ICMP messages, and challenge acknowledgments (RFC 5961 section 7), sent per second, each. Default 100.</summary>
+    public int IcmpPerSecond { get; init; } = 100;
+
+    /// <summary>Whether ICMP and ICMPv6 echo requests to any address are answered by this device. Default false: an answer says nothing about the remote host.</summary>
+    public bool AnswerEcho { get; init; }
+
+    /// <summary>What packets from <see cref="LwipDevice.ReadBatchAsync"/> may leave undone. Ask for what the device that takes them supports. Default none: complete packets no larger than <see cref="Mtu"/>.</summary>
+    public PacketOffloads ReadOffloads { get; init; }
+
+    /// <summary>The source of time for timers and the stack's clock. Default <see cref="TimeProvider.System"/>.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the parameter name is the property's.</exception>
+    /// <exception cref="ArgumentNullException"><see cref="TimeProvider"/> is null.</exception>
+    public void Validate()
+    {
+        ArgumentNullException.ThrowIfNull(TimeProvider);
+        InRange(Mtu, 576, 65_535, nameof(Mtu));
+        InRange(DialTimeout, TimeSpan.FromMinutes(10), nameof(DialTimeout));
+        InRange(LingerTimeout, TimeSpan.FromMinutes(10), nameof(LingerTimeout));
+        InRange(UdpIdleTimeout, TimeSpan.FromDays(1), nameof(UdpIdleTimeout));
+        InRange(DnsIdleTimeout, TimeSpan.FromDays(1), nameof(DnsIdleTimeout));
+        InRangeOrInfinite(IdleTimeout, nameof(IdleTimeout));
+        InRangeOrInfinite(KeepAliveInterval, nameof(KeepAliveInterval));
+        // Slots are 24 bits of an id.
+        InRange(MaxFlows, 1, (1 << 24) - 1, nameof(MaxFlows));
+        InRange(MaxPendingDials, 1, MaxFlows, nameof(MaxPendingDials));
+        InRange(MaxPendingDialsPerSource, 1, MaxPendingDials, nameof(MaxPendingDialsPerSource));
+        InRange(MaxSessions, 1, (1 << 24) - 1, nameof(MaxSessions));
+        InRange(ReceiveWindow, 16 * 1024, 1024 * 1024, nameof(ReceiveWindow));
+        InRange(SendBuffer, 16 * 1024, 1024 * 1024, nameof(SendBuffer));
+        InRange(MaxNativeBytes, 1024 * 1024, long.MaxValue, nameof(MaxNativeBytes));
+        InRange(SessionQueueLength, 1, 65_536, nameof(SessionQueueLength));
+        InRange(OutputQueueBytes, 128 * 1024, int.MaxValue, nameof(OutputQueueBytes));
+        InRange(IcmpPerSecond, 0, 1_000_000, nameof(IcmpPerSecond));
+        const PacketOffloads known = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
+        if ((ReadOffloads & ~known) != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(ReadOffloads), ReadOffloads, "Only checksum and TCP segmentation offload are produced.");
+        }
+    }
+
+    private static void InRange(long value, long least, long most, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, least, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, most, name);
+    }
+
+    private static void InRange(TimeSpan value, TimeSpan most, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, most, name);
+    }
+
+    private static void InRangeOrInfinite(TimeSpan value, string name)
+    {
+        if (value != Timeout.InfiniteTimeSpan)
+            InRange(value, TimeSpan.FromDays(365), name);
+    }
+}

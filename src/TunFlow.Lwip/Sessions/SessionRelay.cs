@@ -1,0 +1,190 @@
+using TunFlow.Interop;
+using TunFlow.Network;
+
+namespace TunFlow.Lwip;
+
+/// <summary>Carries the datagrams of one UDP session to the packet proxy, from the session's first datagram to its end.</summary>
+/// <remarks>
+/// <para>Theory of operation. One task per session takes batches of datagrams out of the native queue and gives them to the proxy's sender one by
+/// one. The native queue holds and bounds what comes meanwhile, also while the proxy's session is being opened.</para>
+/// <para>Who ends it: the native session (idle, evicted, device closed) or the proxy (it disposes the receiver, or its sender answers Closed). When
+/// the proxy ended while datagrams wait, a new proxy session is opened for them: a packet that meets an expiry isn't lost. Otherwise both
+/// sides are closed, each once. Nothing here waits for the other side while it calls into it, so either may close the other synchronously.</para>
+/// </remarks>
+internal sealed partial class SessionRelay
+{
+    private const int BatchSize = 32;
+    private const ushort DnsPort = 53;
+
+    private readonly LwipSession _session;
+    private readonly DeviceContext _context;
+    private readonly CancellationTokenSource _lifetime = new();
+    private readonly CancellationToken _ended;
+    private readonly NativeMemory _window = new();
+    private readonly EndPointCache _endPoints = new();
+    private readonly nint[] _batch = new nint[BatchSize];
+    private SessionReceiver? _receiver;
+    private IPacketRequestSender? _sender;
+    private int _next;
+    private int _count;
+    private bool _seenOther;
+    private bool _seenDns;
+
+    private SessionRelay(LwipSession session, DeviceContext context)
+    {
+        _session = session;
+        _context = context;
+        // The source may be disposed by the time somebody asks it for its token.
+        _ended = _lifetime.Token;
+    }
+
+    /// <summary>Queues the relay of a new session; runs no user code here.</summary>
+    public static void Start(LwipSession session, DeviceContext context)
+    {
+        SessionRelay relay = new(session, context);
+        context.Work.Enter();
+        session.Broken = relay.OnBroken;
+        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), relay, preferLocal: false);
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            while (await NextBatchAsync().ConfigureAwait(false))
+            {
+                while (_next < _count)
+                {
+                    if (!await SendAsync().ConfigureAwait(false))
+                        return;
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            _context.Report(exception);
+        }
+        finally
+        {
+            FreeBatch();
+            _session.Close();
+            await EndProxySessionAsync().ConfigureAwait(false);
+            _context.Work.Exit();
+        }
+    }
+
+    /// <summary>False when the session is over.</summary>
+    private async ValueTask<bool> NextBatchAsync()
+    {
+        while (true)
+        {
+            _next = 0;
+            _count = _session.IsClosed ? 0 : Math.Max(0, _session.Receive(_batch));
+            if (_count > 0)
+                return true;
+            if (_session.IsClosed)
+                return false;
+            if (_receiver is { IsDisposed: true })
+            {
+                if (_session.TryCloseEmpty(out _batch[0]))
+                    return false;
+                _count = 1;
+                return true;
+            }
+
+            await _session.WaitAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends the next datagram of the batch. False when the session can't go on.</summary>
+    private async ValueTask<bool> SendAsync()
+    {
+        bool renewed = false;
+        while (true)
+        {
+            if (_sender is null || _receiver is not { IsDisposed: false })
+            {
+                await EndProxySessionAsync().ConfigureAwait(false);
+                if (!await OpenProxySessionAsync().ConfigureAwait(false))
+                    return false;
+            }
+
+            try
+            {
+                await Send(_batch[_next]).ConfigureAwait(false);
+                Interlocked.Increment(ref _context.Counters.DatagramsUp);
+                FreeNext();
+                return true;
+            }
+            catch (Exception exception)
+            {
+                _window.Detach();
+                if (_session.IsClosed)
+                    return false;
+                NetworkError error = _context.Report(exception);
+                if (error == NetworkError.Closed && !renewed)
+                {
+                    renewed = true;
+                    await EndProxySessionAsync().ConfigureAwait(false);
+                    continue;
+                }
+
+                Interlocked.Increment(ref _context.Counters.DatagramsFailed);
+                if (DatagramRefusal(error) is { } refusal)
+                    _session.Refuse(_batch[_next], refusal);
+                FreeNext();
+                return true;
+            }
+        }
+    }
+
+    private unsafe ValueTask Send(nint datagram)
+    {
+        TfDatagram* native = (TfDatagram*)datagram;
+        AdaptIdle(native->Destination.Port);
+        IPacketRequestSender sender = _sender ?? throw new NetworkException(NetworkError.Closed);
+        return sender.WriteToAsync(
+            _window.Attach(native->Data, (int)native->Length), _endPoints.Get(in native->Destination), _ended);
+    }
+
+    /// <summary>A session that only asks name servers needs its port for seconds; the first other destination makes it an ordinary one.</summary>
+    private void AdaptIdle(ushort port)
+    {
+        if (_seenOther)
+            return;
+        if (port != DnsPort)
+        {
+            _seenOther = true;
+            if (_seenDns)
+                _session.SetIdle(_context.Options.UdpIdleTimeout);
+        }
+        else if (!_seenDns)
+        {
+            _seenDns = true;
+            _session.SetIdle(_context.Options.DnsIdleTimeout);
+        }
+    }
+
+    /// <summary>Null for errors that concern the datagram and not its destination: the application hears nothing, as on a network that lost it.</summary>
+    private static TfRefusal? DatagramRefusal(NetworkError error) => error switch
+    {
+        NetworkError.PortUnreachable or NetworkError.ConnectionRefused => TfRefusal.Reset,
+        NetworkError.HostUnreachable => TfRefusal.HostUnreachable,
+        NetworkError.NetworkUnreachable => TfRefusal.NetworkUnreachable,
+        NetworkError.AccessDenied => TfRefusal.Prohibited,
+        _ => null,
+    };
+
+    private unsafe void FreeNext()
+    {
+        _window.Detach();
+        NativeMethods.tf_datagram_free((TfDatagram*)_batch[_next]);
+        _batch[_next++] = 0;
+    }
+
+    private void FreeBatch()
+    {
+        while (_next < _count)
+            FreeNext();
+    }
+}

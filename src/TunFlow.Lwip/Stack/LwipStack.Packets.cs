@@ -1,0 +1,50 @@
+using TunFlow.Interop;
+
+namespace TunFlow.Lwip;
+
+/// <content>Packets in and out, blocks, statistics.</content>
+internal sealed unsafe partial class LwipStack
+{
+    /// <summary>Processes a batch; the caller bounds it at 256 KB. False when the stack is gone.</summary>
+    public bool Input(TfPacket* packets, int count)
+    {
+        if (!TryEnter())
+            return false;
+        _ = NativeMethods.tf_input(_index, _clock.Now, packets, (uint)count);
+        Leave();
+        return true;
+    }
+
+    /// <summary>Moves packets out of the output queue. Entries are the caller's until <see cref="NativeMethods.tf_output_free"/>.</summary>
+    public int TakeOutput(TfOutput** entries, int most)
+    {
+        if (!TryEnter())
+            return 0;
+        int taken = TakeOutputLocked(entries, most);
+        // Taking makes no events, and a full Leave would come back here.
+        _gate.Exit();
+        return taken;
+    }
+
+    /// <summary>For <see cref="IStackOwner.OnShuttingDown"/>, which runs under the lock.</summary>
+    public int TakeOutputLocked(TfOutput** entries, int most) =>
+        Math.Max(0, NativeMethods.tf_output_take(_index, _clock.Now, entries, (uint)most));
+
+    /// <summary>Null when the byte budget, or the end of the stack, forbids it.</summary>
+    public byte* AllocateBlock(int capacity) => NativeMethods.tf_block_alloc(_index, (uint)capacity);
+
+    /// <summary>A consistent snapshot; of a destroyed stack the last one.</summary>
+    public void GetStatistics(out TfStats stats)
+    {
+        if (TryEnter())
+        {
+            fixed (TfStats* pointer = &stats)
+                _ = NativeMethods.tf_stack_get_stats(_index, pointer);
+            _gate.Exit();
+        }
+        else
+        {
+            stats = _final;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+namespace TunFlow.Network;
+
+/// <summary>Options of <see cref="PacketPump"/>.</summary>
+public sealed class PacketPumpOptions
+{
+    private readonly int _batchSize = 16;
+
+    /// <summary>The largest number of packets moved per call where both devices can batch; 16 by default. Each costs a buffer of 64 KiB per direction.</summary>
+    public int BatchSize
+    {
+        get => _batchSize;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1024);
+            _batchSize = value;
+        }
+    }
+}

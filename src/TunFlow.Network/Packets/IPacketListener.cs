@@ -1,0 +1,12 @@
+namespace TunFlow.Network;
+
+/// <summary>Opens unconnected datagram sockets, directly or through a proxy.</summary>
+/// <remarks>Implementations allow concurrent calls.</remarks>
+public interface IPacketListener
+{
+    /// <summary>Opens a socket that can send to and receive from any endpoint.</summary>
+    /// <param name="cancellationToken">Cancels the opening.</param>
+    /// <returns>The socket, owned by the caller.</returns>
+    /// <exception cref="NetworkException">The socket could not be opened.</exception>
+    ValueTask<IPacketConnection> ListenPacketAsync(CancellationToken cancellationToken = default);
+}

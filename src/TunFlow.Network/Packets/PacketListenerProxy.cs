@@ -1,0 +1,43 @@
+namespace TunFlow.Network;
+
+/// <summary>Makes packet sessions of any <see cref="IPacketListener"/>: one socket per session, closed when nothing was sent through it for a while.</summary>
+/// <remarks>
+/// Safe from any thread. One timer watches all sessions and runs only while there are some; an expiry is noticed at most 1/32 of the timeout late.
+/// A datagram that can't be received, is cut, or has no IP source is counted and dropped; it never ends the session. Holds nothing that needs disposal
+/// once its sessions are over.
+/// </remarks>
+public sealed class PacketListenerProxy : IPacketProxy
+{
+    private readonly IPacketListener _listener;
+    private readonly TimeProvider _timeProvider;
+    private readonly PacketListenerCounters _counters = new();
+    private readonly IdleSweeper _sweeper;
+
+    /// <summary>Creates a proxy.</summary>
+    /// <param name="listener">Opens the sockets. Not owned.</param>
+    /// <param name="options">Timeouts, or null for the defaults.</param>
+    public PacketListenerProxy(IPacketListener listener, PacketListenerProxyOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        options ??= new PacketListenerProxyOptions();
+        _listener = listener;
+        _timeProvider = options.TimeProvider;
+        _sweeper = new IdleSweeper(options.WriteIdleTimeout, options.TimeProvider);
+    }
+
+    /// <summary>How long a session lives after the last datagram sent through it.</summary>
+    public TimeSpan WriteIdleTimeout => _sweeper.Timeout;
+
+    /// <summary>Reads the counters.</summary>
+    public PacketListenerProxyStatistics GetStatistics() => _counters.Snapshot();
+
+    /// <inheritdoc/>
+    public async ValueTask<IPacketRequestSender> NewSessionAsync(IPacketResponseReceiver receiver, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(receiver);
+        IPacketConnection connection = await _listener.ListenPacketAsync(cancellationToken).ConfigureAwait(false);
+        PacketListenerSession session = new(connection, receiver, _sweeper, _timeProvider, _counters);
+        session.Start();
+        return session;
+    }
+}

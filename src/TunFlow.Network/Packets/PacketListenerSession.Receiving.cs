@@ -1,0 +1,111 @@
+using System.Buffers;
+
+namespace TunFlow.Network;
+
+/// <content>The receive loop.</content>
+internal sealed partial class PacketListenerSession
+{
+    // Holds any datagram: 65,507 payload bytes over IPv4, 65,527 over IPv6.
+    private const int BufferSize = 65_536;
+
+    // Errors in a row that are taken for bad datagrams; beyond them the loop slows down, so that a transport that fails for good costs nothing until it is idle.
+    private const int ErrorsBeforeBackOff = 16;
+    private static readonly TimeSpan s_longestBackOff = TimeSpan.FromMilliseconds(250);
+
+    private async Task ReceiveLoopAsync()
+    {
+        byte[]? buffer = null;
+        int errorsInRow = 0;
+        try
+        {
+            while (Volatile.Read(ref _state) == Open)
+            {
+                try
+                {
+                    if (connection.CanWaitForData)
+                    {
+                        // While nothing comes the session holds no buffer; if something is there already the wait costs a peek and the buffer is kept.
+                        ValueTask<ReceivedDatagram> wait = connection.ReceiveFromAsync(Memory<byte>.Empty);
+                        if (!wait.IsCompleted && buffer is not null)
+                        {
+                            ArrayPool<byte>.Shared.Return(buffer);
+                            buffer = null;
+                        }
+
+                        await wait.ConfigureAwait(false);
+                    }
+
+                    buffer ??= ArrayPool<byte>.Shared.Rent(BufferSize);
+                    ReceivedDatagram datagram = await connection.ReceiveFromAsync(buffer).ConfigureAwait(false);
+                    errorsInRow = 0;
+                    if (!await DeliverAsync(datagram, buffer).ConfigureAwait(false))
+                    {
+                        break;
+                    }
+                }
+                catch (Exception exception) when (!IsEnd(exception))
+                {
+                    Interlocked.Increment(ref counters.ReceiveErrors);
+                    errorsInRow++;
+                }
+
+                if (errorsInRow > ErrorsBeforeBackOff)
+                {
+                    await BackOffAsync(errorsInRow - ErrorsBeforeBackOff).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (Exception exception) when (IsEnd(exception))
+        {
+            // The socket is gone: closed by this session, or by its other end. Below the session follows.
+        }
+
+        if (buffer is not null)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        if (Interlocked.CompareExchange(ref _state, Closed, Open) == Open)
+        {
+            await CloseUnobservedAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static bool IsEnd(Exception exception) => exception is ObjectDisposedException or NetworkException { Error: NetworkError.Closed };
+
+    /// <returns>False if the receiver wants no more.</returns>
+    private async ValueTask<bool> DeliverAsync(ReceivedDatagram datagram, byte[] buffer)
+    {
+        if (datagram.Truncated)
+        {
+            Interlocked.Increment(ref counters.DroppedTruncated);
+            return true;
+        }
+
+        if (datagram.Source is not { } source)
+        {
+            // A proxy may name its source by a domain. Resolving it here would block the session, and the answer could be another host.
+            Interlocked.Increment(ref counters.DroppedUnknownSource);
+            return true;
+        }
+
+        try
+        {
+            await receiver.WriteFromAsync(buffer.AsMemory(0, datagram.Length), source).ConfigureAwait(false);
+            Interlocked.Increment(ref counters.DatagramsReceived);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            // Foreign code: whatever it throws concerns this datagram, unless it says that it is closed.
+            Interlocked.Increment(ref counters.DroppedByReceiver);
+            return !IsEnd(exception);
+        }
+    }
+
+    private async ValueTask BackOffAsync(int errors)
+    {
+        TimeSpan delay = TimeSpan.FromMilliseconds(Math.Min(1 << Math.Min(errors, 10), s_longestBackOff.TotalMilliseconds));
+        await Task.Delay(delay, timeProvider).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,188 @@
+using System.Buffers;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+
+namespace TunFlow.Network;
+
+/// <summary>An unconnected UDP socket.</summary>
+/// <remarks>
+/// Receiving never cuts silently: System.Net.Sockets doesn't tell that a datagram was longer than the buffer, so a smaller buffer than
+/// <see cref="MaxDatagram"/> is filled through a pooled one that holds any datagram.
+/// </remarks>
+internal sealed class SocketPacketConnection : IPacketConnection
+{
+    // The largest UDP payload: over IPv6, without jumbograms. One byte more shows that nothing was cut.
+    private const int MaxDatagram = 65_528;
+    private const int CachedPeers = 64;
+
+    private readonly Socket _socket;
+    private readonly Lock _destinationLock = new();
+    private readonly EndPointCache _destinations;
+    private readonly EndPointCache _sources;
+    private readonly SocketAddress _source;
+    private int _receiving;
+    private int _disposed;
+
+    public SocketPacketConnection(Socket socket, bool dualMode)
+    {
+        _socket = socket;
+        _destinations = new EndPointCache(dualMode, CachedPeers);
+        _sources = new EndPointCache(dualMode, CachedPeers);
+        _source = new SocketAddress(socket.AddressFamily);
+        LocalEndPoint = socket.LocalEndPoint;
+    }
+
+    public EndPoint? LocalEndPoint { get; }
+
+    // A zero-byte receive peeks on Unix; Winsock would take the datagram and throw it away.
+    public bool CanWaitForData => !OperatingSystem.IsWindows();
+
+    private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
+
+    public ValueTask SendToAsync(ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
+        }
+
+        if (_socket.AddressFamily == AddressFamily.InterNetwork && destination.AddressFamily != AddressFamily.InterNetwork)
+        {
+            throw new NetworkException(NetworkError.NetworkUnreachable, "This UDP socket serves IPv4 only.");
+        }
+
+        SocketAddress address;
+        lock (_destinationLock)
+        {
+            address = _destinations.ToAddress(destination);
+        }
+
+        ValueTask<int> send;
+        try
+        {
+            send = _socket.SendToAsync(payload, SocketFlags.None, address, cancellationToken);
+        }
+        catch (ObjectDisposedException)
+        {
+            throw new ObjectDisposedException(GetType().FullName);
+        }
+
+        if (send.IsCompletedSuccessfully)
+        {
+            send.GetAwaiter().GetResult();
+            return ValueTask.CompletedTask;
+        }
+
+        return FinishSendAsync(send, cancellationToken);
+    }
+
+    public ValueTask<ReceivedDatagram> ReceiveFromAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<ReceivedDatagram>(cancellationToken);
+        }
+
+        if (Interlocked.CompareExchange(ref _receiving, 1, 0) != 0)
+        {
+            throw new InvalidOperationException("Another receive is pending.");
+        }
+
+        return ReceiveCoreAsync(buffer, cancellationToken);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            _socket.Dispose();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask FinishSendAsync(ValueTask<int> send, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await send.ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            throw Translate(exception, cancellationToken);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReceivedDatagram> ReceiveCoreAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        byte[]? large = null;
+        try
+        {
+            if (CanWaitForData && buffer.Length < MaxDatagram)
+            {
+                await _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                if (buffer.IsEmpty)
+                {
+                    return default;
+                }
+            }
+
+            Memory<byte> target = buffer;
+            if (buffer.Length < MaxDatagram)
+            {
+                large = ArrayPool<byte>.Shared.Rent(MaxDatagram);
+                target = large;
+            }
+
+            int received = await _socket.ReceiveFromAsync(target, SocketFlags.None, _source, cancellationToken).ConfigureAwait(false);
+            int stored = Math.Min(received, buffer.Length);
+            if (large is not null)
+            {
+                large.AsSpan(0, stored).CopyTo(buffer.Span);
+            }
+
+            return new ReceivedDatagram(stored, _sources.ToEndPoint(_source), Truncated: received > stored);
+        }
+        catch (Exception exception)
+        {
+            throw Translate(exception, cancellationToken);
+        }
+        finally
+        {
+            if (large is not null)
+            {
+                ArrayPool<byte>.Shared.Return(large);
+            }
+
+            Volatile.Write(ref _receiving, 0);
+        }
+    }
+
+    private Exception Translate(Exception exception, CancellationToken cancellationToken)
+    {
+        if (IsDisposed)
+        {
+            return new ObjectDisposedException(GetType().FullName);
+        }
+
+        if (exception is OperationCanceledException)
+        {
+            return new OperationCanceledException(exception.Message, exception, cancellationToken);
+        }
+
+        NetworkError error = NetworkErrors.Classify(exception);
+        if (error is NetworkError.ConnectionRefused or NetworkError.ConnectionReset)
+        {
+            // What a datagram socket calls refused, or reset on Windows, is an ICMP port unreachable.
+            error = NetworkError.PortUnreachable;
+        }
+
+        return new NetworkException(error, exception.Message, exception);
+    }
+}

@@ -1,0 +1,111 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TunFlow.Network;
+
+/// <summary>Dials TCP connections with the system's sockets.</summary>
+/// <remarks>A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724).</remarks>
+/// <param name="configurator">Prepares each socket before it is connected.</param>
+public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
+{
+    private readonly TimeSpan _attemptTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Whether Nagle's algorithm is off; true by default, as the bytes come from a stack that gathered them already.</summary>
+    public bool NoDelay { get; init; } = true;
+
+    /// <summary>How long one address of a name is tried before the next one; 5 seconds by default. The last address, and an endpoint that is an address, have the system's own limit.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value isn't positive.</exception>
+    public TimeSpan AttemptTimeout
+    {
+        get => _attemptTimeout;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            _attemptTimeout = value;
+        }
+    }
+
+    /// <summary>The clock for <see cref="AttemptTimeout"/>.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <inheritdoc/>
+    public ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(remote);
+        return remote switch
+        {
+            IPEndPoint address => ConnectAsync(address, cancellationToken),
+            DnsEndPoint name => ConnectAsync(name, cancellationToken),
+            _ => throw new ArgumentException($"TCP can't connect to a {remote.GetType().Name}.", nameof(remote)),
+        };
+    }
+
+    private async ValueTask<StreamConnection> ConnectAsync(DnsEndPoint name, CancellationToken cancellationToken)
+    {
+        IPAddress[] addresses;
+        try
+        {
+            addresses = await Dns.GetHostAddressesAsync(name.Host, name.AddressFamily, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is SocketException or ArgumentException)
+        {
+            throw new NetworkException(NetworkError.NameNotResolved, $"{name.Host} could not be resolved: {exception.Message}", exception);
+        }
+
+        List<NetworkException> failures = [];
+        for (int i = 0; i < addresses.Length; i++)
+        {
+            TimeSpan limit = i < addresses.Length - 1 ? AttemptTimeout : Timeout.InfiniteTimeSpan;
+            using CancellationTokenSource timeout = new(limit, TimeProvider);
+            using CancellationTokenSource attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+            try
+            {
+                return await ConnectAsync(new IPEndPoint(addresses[i], name.Port), attempt.Token).ConfigureAwait(false);
+            }
+            catch (NetworkException exception)
+            {
+                failures.Add(exception);
+            }
+            catch (OperationCanceledException exception)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                failures.Add(new NetworkException(NetworkError.TimedOut, $"{addresses[i]} did not answer within {limit}.", exception));
+            }
+        }
+
+        // The first address is the one the system prefers: its error says more than that of a last resort.
+        throw failures.Count > 0 ? failures[0] : new NetworkException(NetworkError.NameNotResolved, $"{name.Host} has no address.");
+    }
+
+    private async ValueTask<StreamConnection> ConnectAsync(IPEndPoint remote, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (remote.Address.IsIPv4MappedToIPv6)
+        {
+            remote = new IPEndPoint(remote.Address.MapToIPv4(), remote.Port);
+        }
+
+        Socket? socket = null;
+        try
+        {
+            socket = new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = NoDelay };
+            configurator?.Invoke(socket, remote);
+            await socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
+            return new SocketStreamConnection(socket);
+        }
+        catch (Exception exception)
+        {
+            socket?.Dispose();
+            if (exception is OperationCanceledException)
+            {
+                throw new OperationCanceledException(exception.Message, exception, cancellationToken);
+            }
+
+            // A kernel without the address family has no way to any address of it.
+            NetworkError error = exception is SocketException { SocketErrorCode: SocketError.AddressFamilyNotSupported }
+                ? NetworkError.NetworkUnreachable
+                : NetworkErrors.Classify(exception);
+            throw new NetworkException(error, $"Connecting to {remote} failed: {exception.Message}", exception);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TunFlow.Network;
+
+/// <summary>Opens UDP sockets of the system. By default each serves IPv4 and IPv6 destinations, from any local address and a free port.</summary>
+/// <param name="configurator">Prepares each socket before it is bound.</param>
+public sealed class UdpListener(SocketConfigurator? configurator = null) : IPacketListener
+{
+    // mstcpip.h: SIO_UDP_CONNRESET. Without it one ICMP port unreachable makes later receives fail on Windows.
+    private const int WindowsUdpConnectionReset = unchecked((int)0x9800000C);
+
+    /// <summary>The local address to bind to, or null for any address of both families and a free port.</summary>
+    public IPEndPoint? LocalEndPoint { get; init; }
+
+    /// <inheritdoc/>
+    public ValueTask<IPacketConnection> ListenPacketAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Socket? socket = null;
+        try
+        {
+            socket = CreateSocket();
+            bool dualMode = socket.AddressFamily == AddressFamily.InterNetworkV6 && socket.DualMode;
+            configurator?.Invoke(socket, null);
+            if (OperatingSystem.IsWindows())
+            {
+                socket.IOControl(WindowsUdpConnectionReset, [0, 0, 0, 0], null);
+            }
+
+            socket.Bind(LocalEndPoint ?? new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0));
+            return ValueTask.FromResult<IPacketConnection>(new SocketPacketConnection(socket, dualMode));
+        }
+        catch (Exception exception)
+        {
+            socket?.Dispose();
+            throw new NetworkException(NetworkErrors.Classify(exception), $"A UDP socket could not be opened: {exception.Message}", exception);
+        }
+    }
+
+    private Socket CreateSocket()
+    {
+        if (LocalEndPoint is { } local)
+        {
+            return new Socket(local.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        }
+
+        if (Socket.OSSupportsIPv6)
+        {
+            return new Socket(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp) { DualMode = true };
+        }
+
+        return new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+    }
+}

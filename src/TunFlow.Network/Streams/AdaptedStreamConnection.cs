@@ -1,0 +1,161 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+
+namespace TunFlow.Network;
+
+/// <summary>Any stream as a connection.</summary>
+/// <remarks>
+/// Theory of operation. Few streams survive the cancelling of a read, so the stream's own reads are never cancelled: a read whose caller gave up goes
+/// on in the background (<see cref="_background"/>) and the next caller gets its result. Streams that can wait for data do so without a buffer;
+/// for the others a pooled one is held while they wait. Bytes that were read ahead stay in that buffer until somebody takes them.
+/// </remarks>
+internal sealed partial class AdaptedStreamConnection : StreamConnection
+{
+    private readonly Stream _stream;
+    private readonly StreamConnectionOptions _options;
+    private readonly ClosedSignal _readsClosed = new();
+    private readonly ClosedSignal _writesClosed = new();
+    private readonly TaskCompletionSource _readsStopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task<int>? _background;
+    private byte[]? _ahead;
+    private int _aheadStart;
+    private int _aheadEnd;
+    private int _reading;
+    private int _writing;
+    private int _readsAborted;
+    private int _disposed;
+    private volatile bool _readsEnded;
+    private volatile bool _writesCompleted;
+    private NetworkException? _fault;
+
+    public AdaptedStreamConnection(Stream stream, StreamConnectionOptions options)
+    {
+        _stream = stream;
+        _options = options;
+        CanWaitForData = options.CanWaitForData || stream is NetworkStream or SslStream or StreamConnection { CanWaitForData: true };
+        Socket? socket = (stream as NetworkStream)?.Socket;
+        StreamConnection? connection = stream as StreamConnection;
+        LocalEndPoint = options.LocalEndPoint ?? connection?.LocalEndPoint ?? socket?.LocalEndPoint;
+        RemoteEndPoint = options.RemoteEndPoint ?? connection?.RemoteEndPoint ?? socket?.RemoteEndPoint;
+    }
+
+    public override EndPoint? LocalEndPoint { get; }
+
+    public override EndPoint? RemoteEndPoint { get; }
+
+    public override Task ReadsClosed => _readsClosed.Task;
+
+    public override Task WritesClosed => _writesClosed.Task;
+
+    public override bool CanRead => !IsDisposed;
+
+    public override bool CanWrite => !IsDisposed;
+
+    public override bool CanWaitForData { get; }
+
+    private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
+
+    public override async ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        cancellationToken.ThrowIfCancellationRequested();
+        Enter(ref _writing, "A write is pending.");
+        try
+        {
+            if (_writesCompleted)
+            {
+                return;
+            }
+
+            ThrowIfFaulted();
+            _writesCompleted = true;
+            await HalfCloseAsync(cancellationToken).ConfigureAwait(false);
+            _writesClosed.Complete();
+        }
+        catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)
+        {
+            throw Translate(exception, cancellationToken);
+        }
+        finally
+        {
+            Volatile.Write(ref _writing, 0);
+        }
+    }
+
+    public override void AbortReads()
+    {
+        if (IsDisposed || Interlocked.Exchange(ref _readsAborted, 1) != 0)
+        {
+            return;
+        }
+
+        bool ended = _readsEnded;
+        _readsStopped.TrySetResult();
+        _readsClosed.Complete();
+        if (!ended)
+        {
+            _ = DrainAsync();
+        }
+    }
+
+    public override void Abort()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            End(abortive: true);
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            End(abortive: Volatile.Read(ref _writing) != 0 || _aheadEnd > _aheadStart);
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private static void Enter(ref int busy, string message)
+    {
+        if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
+        {
+            throw new InvalidOperationException(message);
+        }
+    }
+
+    private void ThrowIfFaulted()
+    {
+        if (Volatile.Read(ref _fault) is { } fault)
+        {
+            throw new NetworkException(fault.Error, fault.Message, fault);
+        }
+    }
+
+    private Exception Translate(Exception exception, CancellationToken cancellationToken)
+    {
+        if (IsDisposed)
+        {
+            return new ObjectDisposedException(GetType().FullName);
+        }
+
+        if (exception is OperationCanceledException)
+        {
+            return new OperationCanceledException(exception.Message, exception, cancellationToken);
+        }
+
+        NetworkError error = NetworkErrors.Classify(exception);
+        if (error == NetworkError.ConnectionAborted && _stream is NetworkStream && !_writesCompleted && !OperatingSystem.IsWindows())
+        {
+            // EPIPE without our own shutdown(): the peer's RST was told to another call.
+            error = NetworkError.ConnectionReset;
+        }
+
+        NetworkException failure = new(error, exception.Message, exception);
+        NetworkException first = Interlocked.CompareExchange(ref _fault, failure, null) ?? failure;
+        _readsClosed.Fail(first);
+        _writesClosed.Fail(first);
+        return failure;
+    }
+}

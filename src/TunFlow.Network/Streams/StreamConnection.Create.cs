@@ -1,0 +1,28 @@
+using System.Net;
+
+namespace TunFlow.Network;
+
+/// <content>Adapting any stream.</content>
+public abstract partial class StreamConnection
+{
+    /// <summary>Makes a connection of any readable and writable stream: <c>SslStream</c>, <c>NetworkStream</c>, a pipe, a WebSocket stream.</summary>
+    /// <param name="stream">The stream, owned by the connection from now on.</param>
+    /// <param name="options">How to half-close and abort it, and its endpoints. By default a <c>NetworkStream</c> shuts its socket down, an <c>SslStream</c> sends close_notify, a <see cref="StreamConnection"/> does it itself, and any other stream can't half-close: <see cref="CompleteWritesAsync"/> then only ends writing on this side.</param>
+    /// <returns>The connection; <paramref name="stream"/> itself if it is a <see cref="StreamConnection"/> already and there are no options.</returns>
+    public static StreamConnection Create(Stream stream, StreamConnectionOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (!stream.CanRead || !stream.CanWrite)
+        {
+            throw new ArgumentException("The stream must be readable and writable.", nameof(stream));
+        }
+
+        return stream is StreamConnection connection && options is null
+            ? connection
+            : new AdaptedStreamConnection(stream, options ?? new StreamConnectionOptions());
+    }
+
+    /// <summary>Makes a connection of a connected stream socket.</summary>
+    /// <param name="socket">The socket, owned by the connection from now on.</param>
+    public static StreamConnection Create(System.Net.Sockets.Socket socket) => new SocketStreamConnection(socket);
+}

@@ -1,0 +1,51 @@
+using System.Buffers;
+
+namespace TunFlow.Network;
+
+/// <summary>One direction of a relay.</summary>
+internal sealed class StreamRelayDirection(StreamConnection source, StreamConnection destination, int bufferSize, StreamRelayState state)
+{
+    /// <summary>Bytes written to the destination.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Copies until the end of the source's stream and passes that on. Never throws: errors go to the shared state.</summary>
+    public async Task RunAsync()
+    {
+        byte[]? buffer = null;
+        try
+        {
+            while (true)
+            {
+                if (source.CanWaitForData)
+                {
+                    ValueTask<int> wait = source.ReadAsync(Memory<byte>.Empty);
+                    if (!wait.IsCompleted && buffer is not null)
+                    {
+                        ArrayPool<byte>.Shared.Return(buffer);
+                        buffer = null;
+                    }
+
+                    await wait.ConfigureAwait(false);
+                }
+
+                buffer ??= ArrayPool<byte>.Shared.Rent(bufferSize);
+                int read = await source.ReadAsync(buffer).ConfigureAwait(false);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                await destination.WriteAsync(buffer.AsMemory(0, read)).ConfigureAwait(false);
+                Bytes += read;
+            }
+
+            ArrayPool<byte>.Shared.Return(buffer);
+            await destination.CompleteWritesAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // The buffer isn't returned: a connection of somebody else's making may still hold it after it failed.
+            state.Fail(exception);
+        }
+    }
+}

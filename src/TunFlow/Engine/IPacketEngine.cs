@@ -1,0 +1,17 @@
+namespace TunFlow;
+
+/// <summary>Moves packets between a device and the stack.</summary>
+internal interface IPacketEngine
+{
+    /// <summary>Completes when no more packets come from the device; faults if the device failed.</summary>
+    Task Completion { get; }
+
+    /// <summary>Begins. Called once.</summary>
+    void Start();
+
+    /// <summary>Takes no more packets from the device; those of the stack still go to it.</summary>
+    void StopInput();
+
+    /// <summary>The stack is disposed: passes on what is left of its output, and frees everything.</summary>
+    ValueTask StopAsync();
+}
