@@ -109,7 +109,7 @@ public static class Packaging
                 throw new CommandException($"TunFlow does not depend on {dependency} {version}");
         }
 
-        Require(Open("TunFlow.Cli", version), "tools/net10.0/any/tunflow.dll",
+        Require(Open("TunFlow.Cli", version), "tools/net10.0/any/TunFlow.Cli.dll",
             "tools/net10.0/any/runtimes/linux-x64/native/libtunflow_lwip.so",
             "tools/net10.0/any/runtimes/linux-x64/native/tunflow-launch");
 

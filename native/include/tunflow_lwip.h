@@ -46,7 +46,8 @@ extern "C" {
 #define TF_OUTPUT_HEADROOM 16
 /* Largest IP packet, in and out, super-packets included. */
 #define TF_MAX_PACKET 65535
-/* Largest UDP payload over IPv4 (RFC 768: 65535 - 20 - 8). */
+/* Largest UDP payload over IPv4 (RFC 768: 65535 - 20 - 8). Over IPv6 it is
+ * 65487: lwIP counts a packet's bytes, its header included, in 16 bits. */
 #define TF_MAX_DATAGRAM 65507
 
 /* ---- status --------------------------------------------------------------- */
@@ -319,7 +320,7 @@ TF_API int32_t tf_session_receive(uint32_t stack, uint64_t id, tf_datagram **dat
 /* [free] NULL is ignored. */
 TF_API void tf_datagram_free(tf_datagram *datagram);
 /* [lock] Sends a datagram to the application, fragmented where the MTU asks for
- * it. TF_E_TOO_BIG above TF_MAX_DATAGRAM; TF_E_INVALID for a source that no
+ * it. TF_E_TOO_BIG above TF_MAX_DATAGRAM (65487 over IPv6); TF_E_INVALID for a source that no
  * packet may carry or of the other family; TF_E_MEMORY when the output is full. */
 TF_API int32_t tf_session_send(uint32_t stack, uint64_t now, uint64_t id, const tf_endpoint *source, const uint8_t *data, uint32_t length);
 /* [lock] Answers a received datagram with an ICMP error that quotes it, within

@@ -100,6 +100,8 @@
 #define TCP_SND_BUF (1024 * 1024)
 #define TCP_SND_QUEUELEN 16384
 #define TCP_SNDLOWAT 2048
+/* RFC 6298 2: one second until there is a measurement. */
+#define LWIP_TCP_RTO_TIME 1000
 #define TCP_TTL 64
 #define UDP_TTL 64
 #define TCP_QUEUE_OOSEQ 1

@@ -141,6 +141,7 @@ void tf_flow_end(tf_flow *flow, int32_t status) {
   if (flow->state == TF_DEAD) {
     return;
   }
+  int told = flow->state == TF_WAITING; /* TIME_WAIT was reported as the end */
   if (flow->state == TF_PENDING) {
     tf_pending_forget(flow);
   } else if (flow->state == TF_HALF_OPEN) {
@@ -154,8 +155,14 @@ void tf_flow_end(tf_flow *flow, int32_t status) {
   tf_flow_set_busy(flow, 0);
   tf_timer_disarm(&flow->timer);
   tf_send_free(flow);
+  if (tf.output_tail != NULL && tf.output_tail->flow == flow) {
+    tf.output_tail->flow = NULL; /* the address may become another flow's */
+  }
   if (!flow->owned) {
     flow_free(flow);
+    return;
+  }
+  if (told) {
     return;
   }
   tf_flow_signal(flow, TF_EVENT_CLOSED | (status == TF_OK && flow->fin_out && !flow->drained ? TF_EVENT_DRAINED : 0u));
@@ -391,7 +398,7 @@ static int32_t op_flow_get_details(uint64_t id, tf_flow_details *details) {
 }
 
 static int32_t op_flow_abort(uint64_t now, uint64_t id) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;
@@ -406,7 +413,7 @@ static int32_t op_flow_abort(uint64_t now, uint64_t id) {
 }
 
 static int32_t op_flow_close(uint64_t now, uint64_t id, uint64_t linger) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;

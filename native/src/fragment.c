@@ -19,7 +19,22 @@ int tf_adopt_destination6(struct pbuf *packet, struct netif *netif) {
   return 0;
 }
 
+/* Neither empty, nor cut where no fragment may be cut, nor past the end of the
+ * largest packet (the ping of death). */
+static int fragment_possible(const tf_parsed *parsed) {
+  int v4 = parsed->version == 4;
+  uint32_t field = tf_get16(parsed->ip + (v4 ? 6 : 42));
+  uint32_t offset = v4 ? (field & 0x1FFF) * 8 : field & 0xFFF8;
+  uint32_t more = v4 ? field & 0x2000 : field & 1;
+  uint32_t bytes = parsed->length - (v4 ? 20 : 48);
+  return bytes != 0 && (!more || bytes % 8 == 0) && offset + bytes <= TF_MAX_PACKET - (v4 ? 20u : 40u);
+}
+
 int tf_input_fragment(const tf_parsed *parsed) {
+  if (!fragment_possible(parsed)) {
+    tf_drop_count(TF_DROP_FRAGMENT);
+    return 0;
+  }
 #if !TF_UNCURE_REASSEMBLY_LIMIT
   if (tf.reassembly_bytes + parsed->length + sizeof(tf_rx_pbuf) > tf.config.reassembly_bytes) {
     tf_drop_count(TF_DROP_REASSEMBLY);
@@ -32,6 +47,7 @@ int tf_input_fragment(const tf_parsed *parsed) {
   }
   tf_rx_pbuf *rx = (tf_rx_pbuf *)p;
   rx->fragment = 1;
+  uint32_t before = tf.reassembly_bytes;
   tf.reassembly_bytes += rx->charged;
   /* lwIP ages what it holds in seconds; ticks run until the oldest must be gone. */
   tf.reassembly_until = tf.now + (IP_REASS_MAXAGE + 2) * TF_REASSEMBLY_TICK;
@@ -42,6 +58,11 @@ int tf_input_fragment(const tf_parsed *parsed) {
     ip4_input(p, &tf.netif);
   } else {
     ip6_input(p, &tf.netif);
+  }
+  if (tf.reassembled == NULL && tf.reassembly_bytes <= before) {
+    /* Overlapping or repeated: lwIP let it go. */
+    tf_drop_count(TF_DROP_REASSEMBLY);
+    return 0;
   }
   return 1;
 }

@@ -202,7 +202,7 @@ int tf_input_one(const tf_packet *packet, tf_block *block) {
 }
 
 static int32_t op_input(uint64_t now, const tf_packet *packets, uint32_t count) {
-  tf.now = now;
+  tf_advance(now);
   int32_t taken = 0;
   for (uint32_t i = 0; i < count; i++) {
     tf.stats.packets_in++;

@@ -13,8 +13,9 @@
 /* lwIP is about to write out a segment of this control block. */
 u32_t *tf_note_output(const struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options) {
   tf.output_pcb = pcb;
-  if (pcb != NULL && TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt) && (TCPH_FLAGS(header) & TCP_RST) == 0 &&
-      pcb->unacked != NULL) {
+  /* Only segments from the queue: probes and keep-alives repeat numbers, too. */
+  if (pcb != NULL && pcb->unsent != NULL && pcb->unsent->tcphdr == header &&
+      TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt)) {
     tf.stats.retransmissions++;
   }
   return options;
@@ -297,7 +298,7 @@ static void finish(tf_entry *entry) {
 }
 
 static int32_t op_output_take(uint64_t now, tf_output **entries, uint32_t max) {
-  tf.now = now;
+  tf_advance(now);
   uint32_t count = 0;
   while (count < max && tf.output_head != NULL) {
     tf_entry *entry = tf.output_head;

@@ -174,7 +174,7 @@ static int32_t op_create(uint32_t index, const tf_config *config, uint64_t now) 
 }
 
 static int32_t op_abort_all(uint64_t now) {
-  tf.now = now;
+  tf_advance(now);
   for (uint32_t i = 0; i < tf.flows.high; i++) {
     tf_flow *flow = tf.flows.slots[i].item;
     if (flow == NULL || flow->state == TF_DEAD) {
@@ -207,7 +207,7 @@ static int32_t op_set_mtu(uint32_t mtu) {
 static uint64_t op_deadline(void) { return tf_deadline(); }
 
 static int32_t op_tick(uint64_t now) {
-  tf.now = now;
+  tf_advance(now);
   tf_run_timers(now);
   return TF_OK;
 }

@@ -208,7 +208,7 @@ int tf_inject_syn(tf_flow *flow) {
 }
 
 static int32_t op_flow_accept(uint64_t now, uint64_t id) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;
@@ -248,7 +248,7 @@ static int32_t op_flow_accept(uint64_t now, uint64_t id) {
 }
 
 static int32_t op_flow_refuse(uint64_t now, uint64_t id, uint32_t refusal) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;

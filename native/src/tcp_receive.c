@@ -200,7 +200,7 @@ static int32_t op_flow_receive(uint64_t id, tf_slice *slices, uint32_t max, uint
 }
 
 static int32_t op_flow_consume(uint64_t now, uint64_t id, uint32_t length) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;
@@ -232,7 +232,7 @@ static int32_t op_flow_consume(uint64_t now, uint64_t id, uint32_t length) {
 }
 
 static int32_t op_flow_discard(uint64_t now, uint64_t id) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;

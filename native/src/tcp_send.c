@@ -174,7 +174,7 @@ static void finish_write(tf_flow *flow, uint32_t taken, uint32_t asked) {
 }
 
 static int32_t op_flow_write(uint64_t now, uint64_t id, const uint8_t *data, uint32_t length) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   int32_t status = check_writable(flow);
   if (status != TF_OK) {
@@ -214,7 +214,7 @@ static int32_t op_flow_write(uint64_t now, uint64_t id, const uint8_t *data, uin
 }
 
 static int32_t op_flow_write_block(uint64_t now, uint64_t id, uint8_t *block, const uint8_t *data, uint32_t length) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   int32_t status = check_writable(flow);
   if (status != TF_OK) {
@@ -245,7 +245,7 @@ static int32_t op_flow_writable(uint64_t id) {
 }
 
 static int32_t op_flow_shutdown(uint64_t now, uint64_t id) {
-  tf.now = now;
+  tf_advance(now);
   tf_flow *flow = tf_flow_by_id(id);
   if (flow == NULL) {
     return TF_E_STALE;

@@ -236,7 +236,8 @@ struct tf_globals {
   tf_link busy;            /* first and last */
   tf_flow *acks;
   tf_flow *blocked;
-  tf_session *oldest, *newest;
+  tf_session *oldest, *newest; /* the living, by use */
+  uint32_t sessions_alive;
 
   tf_timer **heap;
   uint32_t heap_count;
@@ -358,6 +359,8 @@ void tf_output_commit(tf_entry *entry);
 void tf_output_clear(void);
 void tf_output_retry(void);
 
+/* The clock never goes back, whatever the caller says. */
+static inline void tf_advance(uint64_t now) { tf.now = now > tf.now ? now : tf.now; }
 static inline void tf_drop_count(uint32_t reason) { tf.stats.drops[reason]++; }
 static inline uint16_t tf_get16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static inline uint32_t tf_get32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }

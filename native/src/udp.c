@@ -100,6 +100,7 @@ void tf_session_end(tf_session *session, int32_t status) {
   }
   *link = session->hash_next;
   unlink_use(session);
+  tf.sessions_alive--;
   tf_timer_disarm(&session->timer);
   if (session->owned) {
     session_signal(session, TF_EVENT_CLOSED);
@@ -122,7 +123,7 @@ static tf_session *session_new(const tf_endpoint *source) {
     tf_drop_count(TF_DROP_MEMORY);
     return NULL;
   }
-  if ((tf.sessions.count) >= tf.config.max_sessions && tf.oldest != NULL) {
+  if (tf.sessions_alive >= tf.config.max_sessions && tf.oldest != NULL) {
     tf.stats.sessions_evicted++;
     tf_session_end(tf.oldest, TF_E_LIMIT);
   }
@@ -140,6 +141,7 @@ static tf_session *session_new(const tf_endpoint *source) {
   session->hash_next = tf.session_hash[bucket];
   tf.session_hash[bucket] = session;
   link_newest(session);
+  tf.sessions_alive++;
   session_schedule(session);
   tf.stats.sessions_opened++;
   session_signal(session, TF_EVENT_SESSION);
@@ -253,7 +255,7 @@ static void to_address(ip_addr_t *address, const tf_endpoint *endpoint) {
 }
 
 static int32_t op_session_send(uint64_t now, uint64_t id, const tf_endpoint *source, const uint8_t *data, uint32_t length) {
-  tf.now = now;
+  tf_advance(now);
   tf_session *session = session_by_id(id);
   if (session == NULL || session->dead) {
     return TF_E_STALE;
@@ -289,7 +291,7 @@ static int32_t op_session_send(uint64_t now, uint64_t id, const tf_endpoint *sou
 }
 
 static int32_t op_session_refuse(uint64_t now, uint64_t id, const tf_datagram *datagram, uint32_t refusal) {
-  tf.now = now;
+  tf_advance(now);
   if (session_by_id(id) == NULL) {
     return TF_E_STALE;
   }
@@ -301,7 +303,7 @@ static int32_t op_session_refuse(uint64_t now, uint64_t id, const tf_datagram *d
 }
 
 static int32_t op_session_set_idle(uint64_t now, uint64_t id, uint64_t idle) {
-  tf.now = now;
+  tf_advance(now);
   tf_session *session = session_by_id(id);
   if (session == NULL) {
     return TF_E_STALE;

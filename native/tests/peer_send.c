@@ -47,7 +47,7 @@ static void transmit(peer *p, wire *w)
     CHECK(length != 0);
     tf_offload offload = {0};
     uint32_t headers = length - w->payload_length;
-    if (p->super_packets && w->payload_length >= gso_least * p->peer_mss) {
+    if (p->super_packets && w->payload_length != 0 && w->payload_length >= gso_least * p->peer_mss) {
         offload.checksum = TF_CHECKSUM_PARTIAL;
         offload.gso_type = p->self.family == 4 ? TF_GSO_TCP4 : TF_GSO_TCP6;
         offload.gso_size = (uint16_t)p->peer_mss;
@@ -91,6 +91,10 @@ void peer_connect(peer *p)
         option[2] = (uint8_t)p->wscale;
         w.options_length = (uint8_t)(w.options_length + 3);
     }
+    /* SACK permitted; what the stack reports by it is not used. */
+    w.options[w.options_length] = 4;
+    w.options[w.options_length + 1] = 2;
+    w.options_length = (uint8_t)(w.options_length + 2);
     p->state = PEER_SYN_SENT;
     p->snd_una = p->isn;
     p->snd_nxt = p->snd_max = p->isn + 1;
@@ -137,7 +141,8 @@ static bool send_one(peer *p)
     uint32_t room = p->snd_wnd > flight ? p->snd_wnd - flight : 0;
     bool fin_next = p->want_fin && offset <= p->to_send;
     if (rest == 0) {
-        if (!fin_next) {
+        /* A FIN takes one byte of the window, too. */
+        if (!fin_next || room == 0) {
             return false;
         }
         send_data(p, p->snd_nxt, 0, true);
@@ -155,7 +160,7 @@ static bool send_one(peer *p)
     if (length == 0 || (length < wanted && length < p->peer_mss && flight != 0)) {
         return false;
     }
-    bool fin = fin_next && length == rest;
+    bool fin = fin_next && length == rest && length < room;
     send_data(p, p->snd_nxt, length, fin);
     p->snd_nxt += length + (fin ? 1 : 0);
     p->fin_sent = p->fin_sent || fin;
@@ -175,7 +180,9 @@ bool peer_output(peer *p)
         p->snd_max = p->snd_nxt;
     }
     /* Something to send, no window, nothing in flight: the probe timer. */
-    bool blocked = stream_offset(p, p->snd_nxt) < p->to_send && p->snd_nxt == p->snd_una;
+    uint64_t offset = stream_offset(p, p->snd_nxt);
+    bool more = offset < p->to_send || (p->want_fin && offset == p->to_send);
+    bool blocked = more && p->snd_nxt == p->snd_una;
     if (!sent && blocked && !p->no_probes && p->rto_at == TF_NO_DEADLINE) {
         p->rto_at = p->s->now + (p->rto << p->rto_backoff);
     }
@@ -217,8 +224,10 @@ void peer_process_ack(peer *p, const wire *w)
     if (p->duplicate_acks == 3 && !p->silent) {
         uint64_t rest = p->to_send - stream_offset(p, p->snd_una);
         uint32_t length = rest < p->peer_mss ? (uint32_t)rest : p->peer_mss;
-        p->retransmissions++;
-        send_data(p, p->snd_una, length, length == 0);
+        if (length != 0 || p->fin_sent) {
+            p->retransmissions++;
+            send_data(p, p->snd_una, length, length == 0);
+        }
     }
 }
 
@@ -235,6 +244,15 @@ static void retransmit(peer *p)
         return;
     }
     if (p->state != PEER_ESTABLISHED) {
+        return;
+    }
+    if (p->snd_wnd == 0 && p->snd_una == p->snd_max && stream_offset(p, p->snd_una) == p->to_send) {
+        if (p->want_fin) {
+            p->probes++;
+            send_data(p, p->snd_una, 0, true);
+            p->snd_nxt = p->snd_max = p->snd_una + 1;
+            p->fin_sent = true;
+        }
         return;
     }
     if (p->snd_wnd == 0 && stream_offset(p, p->snd_una) < p->to_send) {

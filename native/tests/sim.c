@@ -77,16 +77,18 @@ static packet *reassemble(sim *s, packet *fragment)
     if (total == 0 || have < total) {
         return NULL;
     }
-    uint8_t *payload = calloc(1, total);
-    CHECK(payload != NULL);
-    packet_queue rest = {0};
+    static uint8_t buffer[WIRE_MAX + 64];
     uint32_t id = fragment->header.fragment_id;
-    wire whole = fragment->header;
+    wire of = fragment->header;
+    uint32_t ip = of.src.family == 4 ? 20 : 40;
+    CHECK(ip + total <= sizeof buffer);
+    memcpy(buffer, fragment->data, ip);
+    packet_queue rest = {0};
     for (packet *one = packet_pop(&s->fragments); one != NULL; one = packet_pop(&s->fragments)) {
-        if (one->header.fragment_id == id && wire_same_address(&one->header.src, &whole.src)) {
+        if (one->header.fragment_id == id && wire_same_address(&one->header.src, &of.src)) {
             CHECK(one->header.fragment_offset + one->header.payload_length <= total);
-            CHECK_EQ(whole.protocol, one->header.protocol);
-            memcpy(payload + one->header.fragment_offset, one->header.payload,
+            CHECK_EQ(of.protocol, one->header.protocol);
+            memcpy(buffer + ip + one->header.fragment_offset, one->header.payload,
                    one->header.payload_length);
             packet_free(one);
         } else {
@@ -94,24 +96,15 @@ static packet *reassemble(sim *s, packet *fragment)
         }
     }
     s->fragments = rest;
-    /* IP payload and nothing else: the builder leaves a fragment's transport
-     * header alone, and offset 0 without more fragments is an ordinary packet. */
-    whole.payload = payload;
-    whole.payload_length = total;
-    whole.fragment_offset = 0;
-    whole.more_fragments = false;
-    static uint8_t buffer[WIRE_MAX + 64];
-    uint32_t ip = whole.src.family == 4 ? 20 : 48;
-    CHECK(ip + total <= sizeof buffer);
-    uint32_t length = wire_build(&whole, buffer, sizeof buffer);
-    CHECK(length != 0);
-    if (whole.src.family == 6) {
-        memmove(buffer + 40, buffer + 48, total);
-        buffer[6] = whole.protocol;
-        length -= 8;
+    uint32_t length = ip + total;
+    if (of.src.family == 4) {
+        wire_write16(buffer + 2, (uint16_t)length);
+        wire_write16(buffer + 6, 0);
+        wire_fix_ip_checksum(buffer, length);
+    } else {
         wire_write16(buffer + 4, (uint16_t)total);
+        buffer[6] = of.protocol;
     }
-    free(payload);
     packet *one = packet_new(buffer, length, NULL);
     const char *error = wire_parse(one->data, one->length, &one->header);
     if (error != NULL) {

@@ -37,6 +37,7 @@ static void dial_for(uint32_t index, uint64_t duration)
     CHECK_EQ(0, sim_stats(s).flows_half_open);
     CHECK_EQ(1, sim_stats(s).flows_opened);
     f->reads = f->echoes = true;
+    p->seed_in = p->seed_out;
     peer_send(p, 3000);
     SIM_WAIT(s, SECONDS, p->received == 3000);
     CHECK_EQ(1, f->connects);

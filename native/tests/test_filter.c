@@ -375,9 +375,9 @@ TEST(drop_udp_header)
 
 TEST(drop_wrong_checksums)
 {
-    sim *s = sim_open(NULL);
     uint8_t bytes[100];
     for (uint32_t i = 0; i < 4; i++) {
+        sim *s = sim_open(NULL);
         wire w = i < 2 ? syn(i % 2 == 0 ? 4 : 6) : datagram(i % 2 == 0 ? 4 : 6);
         uint32_t length = wire_build(&w, bytes, sizeof bytes);
         for (uint32_t bit = 0; bit < 8; bit++) {
@@ -389,8 +389,8 @@ TEST(drop_wrong_checksums)
         bytes[length - 1] ^= 0x55;
         tf_offload valid = {.checksum = TF_CHECKSUM_VALID};
         CHECK_EQ(1, sim_input(s, bytes, length, &valid));
+        sim_close(s);
     }
-    sim_close(s);
 }
 
 static void trusting(tf_config *config)

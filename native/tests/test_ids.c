@@ -192,6 +192,7 @@ TEST(free_functions_disturb_nobody)
     f->reads = true;
     f->echoes = true;
     f->blocks = true;
+    p->seed_in = p->seed_out;
     peer_send(p, 2000000);
     SIM_WAIT(s, 60 * SECONDS, p->received == 2000000);
     while (atomic_load(&c.done) == 0) {

@@ -215,14 +215,14 @@ TEST(window_tricks_trip_no_assertion)
             pattern_fill(1, 0, data, sizeof data);
             uint32_t seq = p->snd_nxt;
             uint32_t una = p->rcv_nxt;
+            p->snd_nxt = p->snd_max = seq + 507;
+            p->to_send = 507;
             peer_raw(p, WIRE_ACK, seq, una, 0, data, 100);
             sim_pump(s);
             peer_raw(p, WIRE_ACK, seq + 100, una, windows[i], data + 100, 7);
             sim_pump(s);
             peer_raw(p, WIRE_ACK, seq + 107, una, windows[i], data + 107, 400);
             sim_pump(s);
-            p->snd_nxt = p->snd_max = seq + 507;
-            p->to_send = 507;
             peer_raw(p, WIRE_ACK, seq + 507, p->rcv_nxt, windows[i] + 300, NULL, 0);
             sim_run(s, SECONDS);
             CHECK_EQ(0, sim_stats(s).asserts);

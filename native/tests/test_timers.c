@@ -216,7 +216,7 @@ TEST(unanswered_data_times_out)
     p->silent = true;
     f->to_write = 1000;
     flow_drive(s, f);
-    sim_run(s, 2000 * SECONDS);
+    sim_run(s, 4000 * SECONDS);
     CHECK((f->seen & TF_EVENT_CLOSED) != 0);
     CHECK_EQ(TF_E_TIMEOUT, f->status);
     CHECK_RANGE(4, 30, sim_stats(s).retransmissions);

@@ -36,7 +36,8 @@ TEST(datagrams_of_every_size)
         CHECK_EQ(TF_OK, tf_session_get_source(s->stack, one->id, &back));
         CHECK(wire_same_endpoint(&source, &back));
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-            uint32_t size = sizes[i];
+            /* Headers and payload fit in 16 bits: 20 bytes less over IPv6. */
+            uint32_t size = family == 6 && sizes[i] > 65487 ? 65487 : sizes[i];
             tf_endpoint other = remote(family, (uint16_t)(1000 + i));
             udp_in(s, source, other, 7 + i, size, true);
             udp_expect(s, one->id, other, 7 + i, size);
@@ -127,7 +128,6 @@ TEST(least_recently_used_session_makes_room)
     udp_in(s, application(4, 100), remote(4, 53), 1, 10, false);
     udp_out(s, sessions[1], application(4, 101), remote(4, 53), 1, 10);
     sessions[4] = open_session(s, application(4, 104));
-    CHECK_EQ(4, sim_stats(s).sessions);
     CHECK_EQ(1, sim_stats(s).sessions_evicted);
     CHECK((sessions[2]->seen & TF_EVENT_CLOSED) != 0);
     CHECK((sessions[0]->seen & TF_EVENT_CLOSED) == 0);
@@ -136,6 +136,9 @@ TEST(least_recently_used_session_makes_room)
     uint8_t byte = 0;
     tf_endpoint from = remote(4, 53);
     CHECK(tf_session_send(s->stack, s->now, sessions[2]->id, &from, &byte, 1) < 0);
+    CHECK_EQ(TF_OK, tf_session_close(s->stack, sessions[2]->id));
+    sessions[2]->released = true;
+    CHECK_EQ(4, sim_stats(s).sessions);
     sim_close(s);
 }
 
@@ -207,6 +210,7 @@ TEST(closed_session_frees_its_queue)
     CHECK_EQ(TF_OK, tf_session_close(s->stack, one->id));
     one->released = true;
     CHECK_EQ(TF_E_STALE, tf_session_close(s->stack, one->id));
+    sim_pump(s);
     CHECK_EQ(0, sim_stats(s).sessions);
     CHECK_EQ(s->base_bytes, sim_stats(s).native_bytes);
     sim_close(s);

@@ -209,7 +209,7 @@ static bool locate(const uint8_t *packet, uint32_t length, uint8_t *protocol, ui
     return false;
 }
 
-void wire_fix_checksums(uint8_t *packet, uint32_t length)
+void wire_fix_ip_checksum(uint8_t *packet, uint32_t length)
 {
     if (length >= 20 && packet[0] >> 4 == 4) {
         uint32_t ip = (uint32_t)(packet[0] & 15) * 4;
@@ -218,6 +218,11 @@ void wire_fix_checksums(uint8_t *packet, uint32_t length)
             wire_write16(packet + 10, (uint16_t)~wire_fold(wire_sum(packet, ip, 0)));
         }
     }
+}
+
+void wire_fix_checksums(uint8_t *packet, uint32_t length)
+{
+    wire_fix_ip_checksum(packet, length);
     uint8_t protocol;
     uint32_t start;
     if (!locate(packet, length, &protocol, &start)) {

@@ -69,6 +69,8 @@ const char *wire_parse_partial(const uint8_t *packet, uint32_t length, wire *w);
 
 /* Makes every checksum of a packet right, as far as its headers can be followed. */
 void wire_fix_checksums(uint8_t *packet, uint32_t length);
+/* The same for the IPv4 header alone; nothing for IPv6. */
+void wire_fix_ip_checksum(uint8_t *packet, uint32_t length);
 /* Replaces the transport checksum by the folded pseudo-header sum. */
 void wire_make_partial(uint8_t *packet, uint32_t length);
 

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace TunFlow.Network;
 
 /// <summary>The error of every network operation of this library. <see cref="Exception.HResult"/> holds the native status where there is one (errno, Winsock code, status of the native stack).</summary>
@@ -56,4 +58,7 @@ public class NetworkException : IOException
 
     /// <summary>What went wrong.</summary>
     public NetworkError Error { get; }
+
+    /// <summary>For an error that an earlier datagram caused: where that datagram was sent to. Null for all others.</summary>
+    public IPEndPoint? Destination { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
@@ -7,26 +8,34 @@ namespace TunFlow.Network;
 
 /// <summary>An unconnected UDP socket.</summary>
 /// <remarks>
-/// Receiving never cuts silently: System.Net.Sockets doesn't tell that a datagram was longer than the buffer, so a smaller buffer than
-/// <see cref="MaxDatagram"/> is filled through a pooled one that holds any datagram.
+/// <para>Receiving never cuts silently: System.Net.Sockets doesn't tell that a datagram was longer than the buffer, so a smaller buffer than
+/// <see cref="MaxDatagram"/> is filled through a pooled one that holds any datagram.</para>
+/// <para>ICMP errors: the kernel gives them to whichever call comes next. A send that meets an older error is repeated; the error itself is queued for
+/// the receiver, which is woken for it.</para>
 /// </remarks>
-internal sealed class SocketPacketConnection : IPacketConnection
+[SuppressMessage("Reliability", "CA2213", Justification = "_wake has no timer and no handle, and may still be cancelled by a token after disposal.")]
+internal sealed partial class SocketPacketConnection : IPacketConnection
 {
-    // The largest UDP payload: over IPv6, without jumbograms. One byte more shows that nothing was cut.
+    // The largest UDP payload, over IPv6 without jumbograms, is 65,527 bytes. One byte more shows that nothing was cut.
     private const int MaxDatagram = 65_528;
     private const int CachedPeers = 64;
 
+    private static readonly Action<object?> s_cancelWake = static state => ((CancellationTokenSource)state!).Cancel();
+
     private readonly Socket _socket;
+    private readonly bool _hasErrorQueue;
     private readonly Lock _destinationLock = new();
     private readonly EndPointCache _destinations;
     private readonly EndPointCache _sources;
     private readonly SocketAddress _source;
+    private CancellationTokenSource _wake = new();
     private int _receiving;
     private int _disposed;
 
-    public SocketPacketConnection(Socket socket, bool dualMode)
+    public SocketPacketConnection(Socket socket, bool dualMode, bool hasErrorQueue)
     {
         _socket = socket;
+        _hasErrorQueue = hasErrorQueue;
         _destinations = new EndPointCache(dualMode, CachedPeers);
         _sources = new EndPointCache(dualMode, CachedPeers);
         _source = new SocketAddress(socket.AddressFamily);
@@ -76,7 +85,7 @@ internal sealed class SocketPacketConnection : IPacketConnection
             return ValueTask.CompletedTask;
         }
 
-        return FinishSendAsync(send, cancellationToken);
+        return FinishSendAsync(send, payload, address, cancellationToken);
     }
 
     public ValueTask<ReceivedDatagram> ReceiveFromAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -105,28 +114,25 @@ internal sealed class SocketPacketConnection : IPacketConnection
         return ValueTask.CompletedTask;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask FinishSendAsync(ValueTask<int> send, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await send.ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            throw Translate(exception, cancellationToken);
-        }
-    }
-
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReceivedDatagram> ReceiveCoreAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         byte[]? large = null;
+        CancellationTokenRegistration registration = default;
         try
         {
+            if (_wake.IsCancellationRequested)
+            {
+                _wake = new CancellationTokenSource();
+            }
+
+            // A sender queues its error before it loads _wake, this method stores _wake before it looks at the queue: one of them sees the other.
+            Interlocked.MemoryBarrier();
+            ThrowIfReported();
+            registration = cancellationToken.UnsafeRegister(s_cancelWake, _wake);
             if (CanWaitForData && buffer.Length < MaxDatagram)
             {
-                await _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                await _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, _wake.Token).ConfigureAwait(false);
                 if (buffer.IsEmpty)
                 {
                     return default;
@@ -140,7 +146,7 @@ internal sealed class SocketPacketConnection : IPacketConnection
                 target = large;
             }
 
-            int received = await _socket.ReceiveFromAsync(target, SocketFlags.None, _source, cancellationToken).ConfigureAwait(false);
+            int received = await _socket.ReceiveFromAsync(target, SocketFlags.None, _source, _wake.Token).ConfigureAwait(false);
             int stored = Math.Min(received, buffer.Length);
             if (large is not null)
             {
@@ -149,12 +155,14 @@ internal sealed class SocketPacketConnection : IPacketConnection
 
             return new ReceivedDatagram(stored, _sources.ToEndPoint(_source), Truncated: received > stored);
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not NetworkException)
         {
-            throw Translate(exception, cancellationToken);
+            throw ReceiveFailed(exception, cancellationToken);
         }
         finally
         {
+            // Waits for a callback that is just running: afterwards the token can't touch the source of a later receive.
+            registration.Dispose();
             if (large is not null)
             {
                 ArrayPool<byte>.Shared.Return(large);
@@ -162,27 +170,5 @@ internal sealed class SocketPacketConnection : IPacketConnection
 
             Volatile.Write(ref _receiving, 0);
         }
-    }
-
-    private Exception Translate(Exception exception, CancellationToken cancellationToken)
-    {
-        if (IsDisposed)
-        {
-            return new ObjectDisposedException(GetType().FullName);
-        }
-
-        if (exception is OperationCanceledException)
-        {
-            return new OperationCanceledException(exception.Message, exception, cancellationToken);
-        }
-
-        NetworkError error = NetworkErrors.Classify(exception);
-        if (error is NetworkError.ConnectionRefused or NetworkError.ConnectionReset)
-        {
-            // What a datagram socket calls refused, or reset on Windows, is an ICMP port unreachable.
-            error = NetworkError.PortUnreachable;
-        }
-
-        return new NetworkException(error, exception.Message, exception);
     }
 }

@@ -28,8 +28,9 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
                 socket.IOControl(WindowsUdpConnectionReset, [0, 0, 0, 0], null);
             }
 
+            bool hasErrorQueue = LinuxErrorQueue.TryEnable(socket);
             socket.Bind(LocalEndPoint ?? new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0));
-            return ValueTask.FromResult<IPacketConnection>(new SocketPacketConnection(socket, dualMode));
+            return ValueTask.FromResult<IPacketConnection>(new SocketPacketConnection(socket, dualMode, hasErrorQueue));
         }
         catch (Exception exception)
         {

@@ -1,6 +1,5 @@
 using TunFlow.Interop;
 using TunFlow.Lwip;
-using TunFlow.Network;
 
 namespace TunFlow;
 
@@ -11,14 +10,9 @@ namespace TunFlow;
 /// </remarks>
 internal sealed unsafe class InputBlocks
 {
-    /// <summary>What one read may need.</summary>
-    public const int Space = PacketBuffer.MaxPacketLength;
-
-    /// <summary>The most that a block can have.</summary>
-    private const int BlockSize = 128 * 1024;
-
-    // A batch ends at 256 KB; a block that no further packet fits into holds more than half of its size.
-    private const int BlockCount = 5;
+    // A flow is charged with the whole block that it keeps, so a block isn't larger than the largest packet.
+    private const int BlockSize = 64 * 1024;
+    private const int BlockCount = 16;
     private const int Alignment = 16;
 
     private readonly LwipDevice _stack;
@@ -33,9 +27,13 @@ internal sealed unsafe class InputBlocks
         _stack = stack;
     }
 
+    /// <summary>What one read may need, in bytes.</summary>
+    public int Space { get; private set; }
+
     /// <summary>Starts a batch: what was placed before has been passed to the stack.</summary>
-    public void Begin()
+    public void Begin(int space)
     {
+        Space = space;
         for (int i = 0; i < BlockCount; i++)
         {
             byte* block = (byte*)_blocks[i];
@@ -52,7 +50,7 @@ internal sealed unsafe class InputBlocks
     }
 
     /// <summary>Room for the largest packet. False when the batch has to end.</summary>
-    public bool TryGetSpace(out byte* space, out bool inBlock)
+    public bool TryGetSpace(out byte* space, out byte* block)
     {
         if (BlockSize - _offset < Space)
         {
@@ -60,7 +58,7 @@ internal sealed unsafe class InputBlocks
             _offset = 0;
         }
 
-        inBlock = true;
+        block = null;
         space = null;
         if (_current >= BlockCount)
             return false;
@@ -68,7 +66,8 @@ internal sealed unsafe class InputBlocks
             _blocks[_current] = (nint)_stack.AllocateBlock(BlockSize);
         if (_blocks[_current] != 0)
         {
-            space = (byte*)_blocks[_current] + _offset;
+            block = (byte*)_blocks[_current];
+            space = block + _offset;
             return true;
         }
 
@@ -76,9 +75,8 @@ internal sealed unsafe class InputBlocks
         // acknowledgments that free some still get through.
         if (_reserveUsed)
             return false;
-        inBlock = false;
         if (_reserve is null)
-            _reserve = (byte*)System.Runtime.InteropServices.NativeMemory.Alloc(Space);
+            _reserve = (byte*)System.Runtime.InteropServices.NativeMemory.Alloc(BlockSize);
         space = _reserve;
         return true;
     }

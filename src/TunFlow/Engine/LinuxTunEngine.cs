@@ -14,7 +14,7 @@ namespace TunFlow;
 /// closed, the stack is gone, or <see cref="StopInput"/> was called. It runs no user code: relays are woken on the thread pool.
 /// </remarks>
 [SupportedOSPlatform("linux")]
-internal sealed unsafe partial class LinuxTunEngine : IPacketEngine
+internal sealed partial class LinuxTunEngine : IPacketEngine
 {
     private const int MostPackets = 64;
     private const int LongestBatch = 256 * 1024;
@@ -88,7 +88,7 @@ internal sealed unsafe partial class LinuxTunEngine : IPacketEngine
     }
 
     /// <summary>One batch, or one wait. False at the end.</summary>
-    private bool Serve()
+    private unsafe bool Serve()
     {
         TfPacket* packets = stackalloc TfPacket[MostPackets];
         int count = ReadBatch(packets, out TunReadStatus status);
@@ -99,14 +99,14 @@ internal sealed unsafe partial class LinuxTunEngine : IPacketEngine
         return status != TunReadStatus.Closed;
     }
 
-    private int ReadBatch(TfPacket* packets, out TunReadStatus status)
+    private unsafe int ReadBatch(TfPacket* packets, out TunReadStatus status)
     {
         int count = 0, bytes = 0;
         status = TunReadStatus.Packet;
-        _blocks.Begin();
-        while (count < MostPackets && bytes < LongestBatch && _blocks.TryGetSpace(out byte* space, out bool inBlock))
+        _blocks.Begin((_offloads & PacketOffloads.TcpSegmentation) != 0 ? PacketBuffer.MaxPacketLength : _tun.Mtu);
+        while (count < MostPackets && bytes < LongestBatch && _blocks.TryGetSpace(out byte* space, out byte* block))
         {
-            status = _descriptor.TryRead(space, InputBlocks.Space, out int length, out PacketOffload offload);
+            status = _descriptor.TryRead(space, _blocks.Space, out int length, out PacketOffload offload);
             if (status == TunReadStatus.Dropped)
                 continue;
             if (status != TunReadStatus.Packet)
@@ -115,7 +115,7 @@ internal sealed unsafe partial class LinuxTunEngine : IPacketEngine
             {
                 Data = space,
                 Length = (uint)length,
-                InBlock = inBlock ? 1u : 0u,
+                Block = block,
                 Offload = OffloadConversion.ToNative(in offload),
             };
             _blocks.Take(length);

@@ -32,9 +32,9 @@ internal sealed unsafe class SocketPair : IDisposable
         byte[] buffer = new byte[70_000];
         fixed (byte* data = buffer)
         {
-            nint count = SocketCalls.Receive(Peer, data, (nuint)buffer.Length, 0);
+            int count = (int)SocketCalls.Receive(Peer, data, (nuint)buffer.Length, 0);
             Assert.That(count, Is.Positive);
-            return buffer[..(int)count];
+            return buffer[..count];
         }
     }
 

@@ -1,0 +1,32 @@
+using TunFlow.Network;
+using TunFlow.Testing;
+
+namespace TunFlow.Devices.Tests;
+
+/// <summary>The contract of devices over a socket pair.</summary>
+[Platform("Linux")]
+internal sealed class SocketPairConformanceTests : IPDeviceConformance
+{
+    private SocketPair _pair = null!;
+
+    protected override Task<IIPDevice> CreateAsync()
+    {
+        _pair = new SocketPair();
+        return Task.FromResult<IIPDevice>(LinuxTunDevice.FromDescriptor(_pair.Device, ownsHandle: true, mtu: 1400));
+    }
+
+    protected override Task CleanUpAsync()
+    {
+        _pair.Dispose();
+        return Task.CompletedTask;
+    }
+
+    protected override Task<byte[]?> ProvokePacketAsync(byte payload)
+    {
+        byte[] packet = [.. Enumerable.Repeat(payload, 40)];
+        _pair.Send(packet);
+        return Task.FromResult<byte[]?>(packet);
+    }
+
+    protected override byte[] MakePacket(int length) => new byte[length];
+}
