@@ -78,7 +78,9 @@ internal sealed class AstTypeReader(Ast.TranslationUnit unit)
     {
         if (function.CallingConvention is not (Ast.CallingConvention.Default or Ast.CallingConvention.C))
             throw new UnmappableException("only function pointers of the platform's C calling convention are mapped");
-        return new FunctionPointerType(Read(function.ReturnType), [.. function.Parameters.Select(p => Read(p.QualifiedType))]);
+        return new FunctionPointerType(
+            ModelRules.RequirePassable(Read(function.ReturnType)),
+            [.. function.Parameters.Select(p => ModelRules.RequirePassable(Read(p.QualifiedType)))]);
     }
 
     private ArrayType ReadArray(Ast.ArrayType array)

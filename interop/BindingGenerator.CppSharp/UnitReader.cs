@@ -147,8 +147,8 @@ internal sealed class UnitReader
         {
             var parameters = function.Parameters.Select(parameter => string.IsNullOrEmpty(parameter.Name)
                 ? throw new UnmappableException("a parameter has no name")
-                : new ParameterModel(parameter.Name, _types.Read(parameter.QualifiedType)));
-            return new FunctionModel(name, _types.Read(function.ReturnType), [.. parameters], CommentOf(function));
+                : new ParameterModel(parameter.Name, ModelRules.RequirePassable(_types.Read(parameter.QualifiedType))));
+            return new FunctionModel(name, ModelRules.RequirePassable(_types.Read(function.ReturnType)), [.. parameters], CommentOf(function));
         }
         catch (UnmappableException e)
         {

@@ -99,6 +99,7 @@ struct sim {
     packet_queue fragments;  /* of datagrams not yet complete */
     bool blocks;             /* hand input over in blocks */
     bool accepts;            /* answer CONNECT with tf_flow_accept at once */
+    bool tolerant;           /* calls may fail for lack of memory */
     bool hold_output;        /* leave packets in the stack's output queue */
     flow template_;          /* behaviour of new flows */
 

@@ -90,7 +90,12 @@ internal sealed class OutputSet(IReadOnlyList<GeneratedFile> files, string direc
             .Order(StringComparer.Ordinal);
     }
 
-    private static string Shown(string path) => Path.GetRelativePath(Environment.CurrentDirectory, path);
+    /// <summary>Relative where that is shorter to read, which it is not for a path that climbs out of the current directory.</summary>
+    private static string Shown(string path)
+    {
+        var relative = Path.GetRelativePath(Environment.CurrentDirectory, path);
+        return relative.StartsWith("..", StringComparison.Ordinal) ? Path.GetFullPath(path) : relative;
+    }
 
     private static string? ReadOrNull(string path) => File.Exists(path) ? File.ReadAllText(path) : null;
 }

@@ -177,9 +177,7 @@ internal sealed partial class DeclarationReader
     {
         try
         {
-            return _types.Read(type) is var model and not ArrayType
-                ? model
-                : throw new UnmappableException("an array parameter is a pointer in C; write it as one");
+            return ModelRules.RequirePassable(_types.Read(type));
         }
         catch (UnmappableException e)
         {

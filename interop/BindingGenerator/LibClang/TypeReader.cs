@@ -88,8 +88,8 @@ internal sealed class TypeReader(Func<CXCursor, string> nameOf)
         var parameters = ImmutableArray.CreateBuilder<TypeModel>();
         var count = Clang.clang_getNumArgTypes(function);
         for (uint i = 0; i < count; i++)
-            parameters.Add(Read(Clang.clang_getArgType(function, i)));
-        return new FunctionPointerType(Read(Clang.clang_getResultType(function)), parameters.ToImmutable());
+            parameters.Add(ModelRules.RequirePassable(Read(Clang.clang_getArgType(function, i))));
+        return new FunctionPointerType(ModelRules.RequirePassable(Read(Clang.clang_getResultType(function))), parameters.ToImmutable());
     }
 
     /// <summary>Looks through typedefs and attributes to the function type itself.</summary>

@@ -5,6 +5,15 @@ namespace TunFlow.BindingGenerator.Parsing;
 /// <summary>What must hold for a model whichever parser it came from.</summary>
 internal static class ModelRules
 {
+    /// <summary>The type, if a value of it can be a parameter or a result.</summary>
+    /// <exception cref="UnmappableException">It can not.</exception>
+    public static TypeModel RequirePassable(TypeModel type) => type switch
+    {
+        ArrayType => throw new UnmappableException("an array parameter is a pointer in C; write it as one"),
+        StructType { IsOpaque: true, Name: var name } => throw new UnmappableException($"'{name}' is never defined and can only be pointed to"),
+        _ => type,
+    };
+
     public static IEnumerable<HeaderError> Check(HeaderModel model, string headerPath) =>
         CheckLayouts(model).Concat(CheckNames(model, headerPath));
 

@@ -25,6 +25,9 @@ internal static unsafe partial class NativeMethods
     /// <summary>Largest IP packet, in and out, super-packets included.</summary>
     internal const int TF_MAX_PACKET = 65535;
 
-    /// <summary>Largest UDP payload over IPv4 (RFC 768: 65535 - 20 - 8).</summary>
+    /// <summary>
+    /// Largest UDP payload over IPv4 (RFC 768: 65535 - 20 - 8). Over IPv6 it is
+    /// 65487: lwIP counts a packet's bytes, its header included, in 16 bits.
+    /// </summary>
     internal const int TF_MAX_DATAGRAM = 65507;
 }

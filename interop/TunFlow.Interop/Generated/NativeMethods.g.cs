@@ -241,7 +241,7 @@ internal static unsafe partial class NativeMethods
 
     /// <summary>
     /// [lock] Sends a datagram to the application, fragmented where the MTU asks for
-    /// it. TF_E_TOO_BIG above TF_MAX_DATAGRAM; TF_E_INVALID for a source that no
+    /// it. TF_E_TOO_BIG above TF_MAX_DATAGRAM (65487 over IPv6); TF_E_INVALID for a source that no
     /// packet may carry or of the other family; TF_E_MEMORY when the output is full.
     /// </summary>
     /// <remarks><c>int32_t tf_session_send(uint32_t stack, uint64_t now, uint64_t id, const tf_endpoint *source, const uint8_t *data, uint32_t length)</c></remarks>

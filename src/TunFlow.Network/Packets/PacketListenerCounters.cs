@@ -10,6 +10,7 @@ internal sealed class PacketListenerCounters
     public long DatagramsReceived;
     public long SendErrors;
     public long ReceiveErrors;
+    public long UnreachableReports;
     public long DroppedTruncated;
     public long DroppedUnknownSource;
     public long DroppedByReceiver;
@@ -24,6 +25,7 @@ internal sealed class PacketListenerCounters
         DatagramsReceived = Volatile.Read(ref DatagramsReceived),
         SendErrors = Volatile.Read(ref SendErrors),
         ReceiveErrors = Volatile.Read(ref ReceiveErrors),
+        UnreachableReports = Volatile.Read(ref UnreachableReports),
         DroppedTruncated = Volatile.Read(ref DroppedTruncated),
         DroppedUnknownSource = Volatile.Read(ref DroppedUnknownSource),
         DroppedByReceiver = Volatile.Read(ref DroppedByReceiver),

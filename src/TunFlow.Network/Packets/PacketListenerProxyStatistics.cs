@@ -21,8 +21,11 @@ public readonly record struct PacketListenerProxyStatistics
     /// <summary>Datagrams that the sockets refused to send.</summary>
     public long SendErrors { get; init; }
 
-    /// <summary>Errors while receiving that cost a datagram, or told of an earlier one, and did not end the session: undecryptable, malformed, refused by a remote host.</summary>
+    /// <summary>Errors while receiving that cost a datagram, or told of an earlier one, and did not end the session: undecryptable, malformed.</summary>
     public long ReceiveErrors { get; init; }
+
+    /// <summary>Destinations that were reported as unreachable after a datagram was sent to them.</summary>
+    public long UnreachableReports { get; init; }
 
     /// <summary>Datagrams dropped because the transport cut them.</summary>
     public long DroppedTruncated { get; init; }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 
 namespace TunFlow.Network;
 
@@ -42,6 +43,10 @@ internal sealed partial class PacketListenerSession
                     {
                         break;
                     }
+                }
+                catch (NetworkException exception) when (exception is { Destination: { } destination })
+                {
+                    await ReportAsync(exception, destination).ConfigureAwait(false);
                 }
                 catch (Exception exception) when (!IsEnd(exception))
                 {
@@ -100,6 +105,26 @@ internal sealed partial class PacketListenerSession
             // Foreign code: whatever it throws concerns this datagram, unless it says that it is closed.
             Interlocked.Increment(ref counters.DroppedByReceiver);
             return !IsEnd(exception);
+        }
+    }
+
+    private async ValueTask ReportAsync(NetworkException report, IPEndPoint destination)
+    {
+        Interlocked.Increment(ref counters.UnreachableReports);
+        if (receiver is not IPacketErrorReceiver errorReceiver)
+        {
+            Volatile.Write(ref _unreachable, report);
+            return;
+        }
+
+        try
+        {
+            await errorReceiver.ReportUnreachableAsync(report.Error, destination).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!IsEnd(exception))
+        {
+            // Foreign code; the report was a courtesy.
+            Interlocked.Increment(ref counters.DroppedByReceiver);
         }
     }
 

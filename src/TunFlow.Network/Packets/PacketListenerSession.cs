@@ -20,6 +20,8 @@ internal sealed partial class PacketListenerSession(
     private const int Closed = 1;
     private const int Disposed = 2;
 
+    // The last unreachable destination that nobody was told of yet.
+    private NetworkException? _unreachable;
     private long _lastActivity = timeProvider.GetTimestamp();
     private int _state;
 
@@ -47,6 +49,8 @@ internal sealed partial class PacketListenerSession(
         {
             return ValueTask.CompletedTask;
         }
+
+        ThrowIfUnreachable(destination);
 
         // Before sending: a sweep that comes in between finds the session busy, and one that was faster makes the send fail with Closed, never silently.
         Volatile.Write(ref _lastActivity, timeProvider.GetTimestamp());
@@ -110,6 +114,18 @@ internal sealed partial class PacketListenerSession(
                 throw new NetworkException(NetworkError.Closed, "The packet session has ended.");
             case Disposed:
                 throw new ObjectDisposedException(nameof(IPacketRequestSender));
+        }
+    }
+
+    /// <summary>Once per report, as a connected socket does: the datagram after it is sent again, for the host may have come up meanwhile.</summary>
+    private void ThrowIfUnreachable(IPEndPoint destination)
+    {
+        if (Volatile.Read(ref _unreachable) is { } report
+            && destination.Equals(report.Destination)
+            && Interlocked.CompareExchange(ref _unreachable, null, report) == report)
+        {
+            Volatile.Write(ref _lastActivity, timeProvider.GetTimestamp());
+            throw new NetworkException(report.Error, report.Message, report);
         }
     }
 

@@ -30,8 +30,9 @@ internal sealed partial class SocketPacketConnection
             catch (Exception exception)
             {
                 // Always: an error of this very datagram leaves an entry of local origin behind.
-                bool older = CollectReports() > 0;
-                if (!older || attempt++ >= MaxSendAttempts || IsDisposed || exception is not SocketException)
+                // Refused is never the datagram's own: that answer takes a round trip.
+                bool older = CollectReports() > 0 || exception is SocketException { SocketErrorCode: SocketError.ConnectionRefused };
+                if (!older || attempt++ >= MaxSendAttempts || IsDisposed || exception is not SocketException || !_hasErrorQueue)
                 {
                     throw Translate(exception, cancellationToken);
                 }

@@ -28,6 +28,9 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
     private readonly EndPointCache _destinations;
     private readonly EndPointCache _sources;
     private readonly SocketAddress _source;
+
+    // A receive into nothing would do to wait, but System.Net.Sockets swallows the error that ends such a wait, and the kernel tells it only once.
+    private readonly byte[] _peek = new byte[1];
     private CancellationTokenSource _wake = new();
     private int _receiving;
     private int _disposed;
@@ -44,7 +47,7 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
 
     public EndPoint? LocalEndPoint { get; }
 
-    // A zero-byte receive peeks on Unix; Winsock would take the datagram and throw it away.
+    // Winsock fails a peek that is shorter than the datagram.
     public bool CanWaitForData => !OperatingSystem.IsWindows();
 
     private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
@@ -117,43 +120,30 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReceivedDatagram> ReceiveCoreAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        byte[]? large = null;
         CancellationTokenRegistration registration = default;
         try
         {
-            if (_wake.IsCancellationRequested)
+            while (true)
             {
-                _wake = new CancellationTokenSource();
-            }
-
-            // A sender queues its error before it loads _wake, this method stores _wake before it looks at the queue: one of them sees the other.
-            Interlocked.MemoryBarrier();
-            ThrowIfReported();
-            registration = cancellationToken.UnsafeRegister(s_cancelWake, _wake);
-            if (CanWaitForData && buffer.Length < MaxDatagram)
-            {
-                await _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, _wake.Token).ConfigureAwait(false);
-                if (buffer.IsEmpty)
+                if (_wake.IsCancellationRequested)
                 {
-                    return default;
+                    _wake = new CancellationTokenSource();
+                }
+
+                // A sender queues its error before it loads _wake, this method stores _wake before it looks at the queue: one of them sees the other.
+                Interlocked.MemoryBarrier();
+                ThrowIfReported();
+                registration = cancellationToken.UnsafeRegister(s_cancelWake, _wake);
+                try
+                {
+                    return await ReceiveOnceAsync(buffer, _wake.Token).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && !IsDisposed)
+                {
+                    // Woken for a report, which may have been taken by an earlier receive.
+                    registration.Dispose();
                 }
             }
-
-            Memory<byte> target = buffer;
-            if (buffer.Length < MaxDatagram)
-            {
-                large = ArrayPool<byte>.Shared.Rent(MaxDatagram);
-                target = large;
-            }
-
-            int received = await _socket.ReceiveFromAsync(target, SocketFlags.None, _source, _wake.Token).ConfigureAwait(false);
-            int stored = Math.Min(received, buffer.Length);
-            if (large is not null)
-            {
-                large.AsSpan(0, stored).CopyTo(buffer.Span);
-            }
-
-            return new ReceivedDatagram(stored, _sources.ToEndPoint(_source), Truncated: received > stored);
         }
         catch (Exception exception) when (exception is not NetworkException)
         {
@@ -163,12 +153,39 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
         {
             // Waits for a callback that is just running: afterwards the token can't touch the source of a later receive.
             registration.Dispose();
-            if (large is not null)
-            {
-                ArrayPool<byte>.Shared.Return(large);
-            }
-
             Volatile.Write(ref _receiving, 0);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReceivedDatagram> ReceiveOnceAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (buffer.Length >= MaxDatagram)
+        {
+            int length = await _socket.ReceiveFromAsync(buffer, SocketFlags.None, _source, cancellationToken).ConfigureAwait(false);
+            return new ReceivedDatagram(length, _sources.ToEndPoint(_source), Truncated: false);
+        }
+
+        if (CanWaitForData)
+        {
+            await _socket.ReceiveAsync(_peek, SocketFlags.Peek, cancellationToken).ConfigureAwait(false);
+            if (buffer.IsEmpty)
+            {
+                return default;
+            }
+        }
+
+        byte[] large = ArrayPool<byte>.Shared.Rent(MaxDatagram);
+        try
+        {
+            int received = await _socket.ReceiveFromAsync(large, SocketFlags.None, _source, cancellationToken).ConfigureAwait(false);
+            int stored = Math.Min(received, buffer.Length);
+            large.AsSpan(0, stored).CopyTo(buffer.Span);
+            return new ReceivedDatagram(stored, _sources.ToEndPoint(_source), Truncated: received > stored);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(large);
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class CppSharpComparisonTests
         var artifacts = $"-p:ArtifactsPath={directory["artifacts"]}";
         Restore(project, artifacts);
 
-        var build = ProcessRunner.Run(BuildLimit, null, "dotnet", "build", project, "--no-restore", "-nologo", "-v", "q", "-nodeReuse:false", artifacts);
+        var build = ProcessRunner.Run(BuildLimit, null, "dotnet", "build", project, "--no-restore", "-nologo", "-v", "q", "-nodeReuse:false", "-p:UseSharedCompilation=false", artifacts);
         Assert.That(build.ExitCode, Is.Zero, build.Output);
         var program = Directory.EnumerateFiles(
             directory["artifacts/bin"], "TunFlow.BindingGenerator.CppSharp.dll", SearchOption.AllDirectories).First();

@@ -152,7 +152,7 @@ internal sealed class GeneratedProgramTests
         directory.Write("program/Program.cs", Program);
         directory.Write("program/program.csproj", Project);
         var build = ProcessRunner.Run(
-            TimeSpan.FromSeconds(120), directory["program"], "dotnet", "build", "-nologo", "-v", "q", "-nodeReuse:false");
+            TimeSpan.FromSeconds(120), directory["program"], "dotnet", "build", "-nologo", "-v", "q", "-nodeReuse:false", "-p:UseSharedCompilation=false");
         Assert.That(build.ExitCode, Is.Zero, build.Output);
         File.Copy(directory["libtf_fixture.so"], directory["program/out/libtf_fixture.so"]);
         var run = ProcessRunner.Run(TimeSpan.FromSeconds(30), null, "dotnet", directory["program/out/program.dll"]);

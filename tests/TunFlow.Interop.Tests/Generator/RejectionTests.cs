@@ -46,6 +46,9 @@ internal sealed class RejectionTests
     [TestCase("typedef struct other { int32_t x; } other;", 1, 16, "does not start with 'tf_'", TestName = "Struct_of_another_prefix")]
     [TestCase("typedef enum other { OTHER_A } other;", 1, 14, "does not start with 'tf_'", TestName = "Enum_of_another_prefix")]
     [TestCase("typedef enum { TF_A, TF_B } tf_e;\nenum { TF_C };", 2, 1, "does not start with 'tf_'", TestName = "Enum_without_a_name")]
+    [TestCase("typedef struct tf_a tf_a;\nTF_API void tf_f(tf_a a);", 2, 23, "only be pointed to", TestName = "Opaque_struct_by_value")]
+    [TestCase("typedef struct tf_a tf_a;\ntypedef struct tf_b {\n  tf_a (*make)(void);\n} tf_b;", 3, 10, "only be pointed to", TestName = "Opaque_struct_from_a_function_pointer")]
+    [TestCase("typedef enum tf_e { TF_LOW = -1, TF_HIGH = 0x80000000 } tf_e;", 1, 14, "'long' has 4 bytes on Windows", TestName = "Enum_wider_than_int")]
     [TestCase("typedef struct tf_a {} tf_a;", 1, 16, "no members", TestName = "Empty_struct")]
     [TestCase("typedef struct tf_a {\n  int32_t a_b;\n  int32_t a__b;\n} tf_a;", 3, 11, "become 'AB'", TestName = "Colliding_field_names")]
     public void Is_rejected_with_place_and_reason(string text, int line, int column, string reason)

@@ -66,6 +66,7 @@ internal static class FixtureLibrary
     /// </summary>
     public static string? Run(string? path, Type type, string scenario)
     {
+        var setting = AppContext.GetData(NativeLibraryLoader.PathSetting);
         AppContext.SetData(NativeLibraryLoader.PathSetting, path);
         try
         {
@@ -79,7 +80,7 @@ internal static class FixtureLibrary
         }
         finally
         {
-            AppContext.SetData(NativeLibraryLoader.PathSetting, null);
+            AppContext.SetData(NativeLibraryLoader.PathSetting, setting);
         }
     }
 }

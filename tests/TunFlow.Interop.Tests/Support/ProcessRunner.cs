@@ -29,6 +29,9 @@ internal static class ProcessRunner
             throw new TimeoutException($"{program} {string.Join(' ', arguments)} ran longer than {timeout}");
         }
 
-        return (process.ExitCode, output.GetAwaiter().GetResult() + error.GetAwaiter().GetResult());
+        // A build server that the program started may have inherited its output and keep it open for minutes.
+        return Task.WaitAll([output, error], TimeSpan.FromSeconds(10))
+            ? (process.ExitCode, output.Result + error.Result)
+            : throw new TimeoutException($"{program} ended, but something it started still holds its output");
     }
 }

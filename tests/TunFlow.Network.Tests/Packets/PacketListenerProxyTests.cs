@@ -86,6 +86,36 @@ internal sealed class PacketListenerProxyTests
     }
 
     [Test]
+    public async Task AnUnreachableDestinationFailsItsNextSendOnce()
+    {
+        Session session = await OpenAsync();
+        IPEndPoint other = new(s_remote.Address, 54);
+        session.Connection.FailsToReceive(new NetworkException(NetworkError.PortUnreachable) { Destination = new IPEndPoint(s_remote.Address, s_remote.Port) });
+        await Eventually.IsAsync(() => session.Proxy.GetStatistics().UnreachableReports == 1, "the report came");
+        await session.Sender.WriteToAsync(new byte[1], other);
+        NetworkException exception = await Assert.ThrowsAsync<NetworkException>(async () => await session.Sender.WriteToAsync(new byte[1], s_remote));
+        Assert.That(exception.Error, Is.EqualTo(NetworkError.PortUnreachable));
+        await session.Sender.WriteToAsync(new byte[1], s_remote);
+        Assert.That(session.Connection.Sent, Has.Count.EqualTo(2));
+        await session.Sender.DisposeAsync();
+    }
+
+    [Test]
+    public async Task AReceiverThatWantsToKnowIsToldOfUnreachableDestinations()
+    {
+        List<FakePacketConnection> connections = [];
+        Mock<IPacketErrorReceiver> receiver = new();
+        TaskCompletionSource<(NetworkError, IPEndPoint)> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        receiver.Setup(target => target.ReportUnreachableAsync(It.IsAny<NetworkError>(), It.IsAny<IPEndPoint>(), It.IsAny<CancellationToken>()))
+            .Callback((NetworkError error, IPEndPoint destination, CancellationToken _) => told.TrySetResult((error, destination)));
+        await using IPacketRequestSender sender = await new PacketListenerProxy(Listener(connections)).NewSessionAsync(receiver.Object);
+        connections[0].FailsToReceive(new NetworkException(NetworkError.HostUnreachable) { Destination = s_remote });
+        Assert.That(await told.Task.WaitAsync(TimeSpan.FromSeconds(10)), Is.EqualTo((NetworkError.HostUnreachable, s_remote)));
+        await sender.WriteToAsync(new byte[1], s_remote);
+        Assert.That(connections[0].Sent, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task ManyErrorsInARowSlowTheLoopDownButDoNotEndIt()
     {
         Session session = await OpenAsync();

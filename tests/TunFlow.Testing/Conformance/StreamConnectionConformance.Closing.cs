@@ -219,6 +219,25 @@ public abstract partial class StreamConnectionConformance
         await AssertNetworkErrorAsync(() => Subject.WritesClosed, NetworkError.ConnectionReset).ConfigureAwait(false);
     }
 
+    [TestCase(0)]
+    [TestCase(1)]
+    public async Task AfterAHalfCloseThePeersResetIsStillAnError(int bufferSize)
+    {
+        await Subject.CompleteWritesAsync(Patience).ConfigureAwait(false);
+        Assert.That(await Peer.ReadAsync(new byte[1], Patience).ConfigureAwait(false), Is.Zero);
+        Task<int> read = Subject.ReadAsync(new byte[bufferSize], Patience).AsTask();
+        await Task.Delay(20).ConfigureAwait(false);
+        Peer.Abort();
+        await AssertNetworkErrorAsync(
+            async () =>
+            {
+                // A wait without a buffer may just end; the read after it must not look like the end of the stream.
+                await read.ConfigureAwait(false);
+                await Subject.ReadAsync(new byte[1], Patience).ConfigureAwait(false);
+            },
+            NetworkError.ConnectionReset).ConfigureAwait(false);
+    }
+
     [Test]
     public async Task ThePeersResetEndsAPendingWriteWithAnError()
     {
