@@ -62,15 +62,16 @@ install_missing() {
 
     if [ "$(id -u)" = 0 ]; then
         as_root=
-    elif command -v sudo >/dev/null 2>&1; then
-        as_root=sudo
+    elif command -v sudo >/dev/null 2>&1 && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+        as_root=sudo # it may ask for a password, but only a person
     else
         echo "build.sh: these packages are missing and need root to install. Run:" >&2
         echo "apt-get install -y --no-install-recommends$missing" >&2
         exit 1
     fi
     echo "build.sh: installing$missing"
-    $as_root apt-get -q update
+    # One source out of many that does not answer is no reason to stop: the installation decides.
+    $as_root apt-get -q update || echo "build.sh: apt-get update reported errors, trying the installation" >&2
     # shellcheck disable=SC2086 # one word per package
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends --no-upgrade $missing
 }

@@ -1,5 +1,6 @@
-# cmake -DNM= -DOBJECT= -DOUTPUT= -P RenameSymbols.cmake
-# Writes a header that renames every global symbol of OBJECT to tf<TF_INSTANCE>_<symbol>.
+# cmake -DNM= -DOBJECT= -DOUTPUT=<dir>/tf_rename.h -DINSTANCES=<n> -P RenameSymbols.cmake
+# Writes a header that renames every global symbol of OBJECT to tf<TF_INSTANCE>_<symbol>, and beside it the same for
+# objcopy, tf_rename.<i>.map for every instance.
 cmake_minimum_required(VERSION 3.21)
 execute_process(COMMAND "${NM}" -g --defined-only "${OBJECT}" OUTPUT_VARIABLE lines RESULT_VARIABLE code)
 if(NOT code EQUAL 0)
@@ -38,6 +39,16 @@ set(text "/* Generated from the symbols of one instance: ${count} names. */\n")
 string(APPEND text "#define TF_RENAME_JOIN(i, s) tf##i##_##s\n#define TF_RENAME(i, s) TF_RENAME_JOIN(i, s)\n")
 foreach(symbol IN LISTS symbols)
   string(APPEND text "#define ${symbol} TF_RENAME(TF_INSTANCE, ${symbol})\n")
+endforeach()
+
+get_filename_component(directory "${OUTPUT}" DIRECTORY)
+math(EXPR last "${INSTANCES} - 1")
+foreach(i RANGE ${last})
+  set(map "")
+  foreach(symbol IN LISTS symbols)
+    string(APPEND map "${symbol} tf${i}_${symbol}\n")
+  endforeach()
+  file(WRITE "${directory}/tf_rename.${i}.map" "${map}")
 endforeach()
 
 # Untouched when equal, so that a rebuild of the probe does not recompile every instance.

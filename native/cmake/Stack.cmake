@@ -4,11 +4,22 @@
 #
 #   probe object --nm--> list of its global symbols --> tf_rename.h --forced include--> instance objects 0..N-1
 #
+# Where nothing but names differs between the instances and the object format is ELF, objcopy makes them out of the
+# probe by the same list, which takes a hundredth of the time of compiling each. Not under sanitizers and coverage:
+# their own symbols follow the variables' names and would collide.
+#
 # native/src/api.c, native/src/tf_common*.c and lwIP's stateless def.c are compiled once and see the instances through
 # the one symbol that each of them is reached by, tf<i>_tf_instance_ops. A check after the compilation proves that the
 # instances share nothing.
 
 set(_tunflow_stack_dir "${CMAKE_CURRENT_LIST_DIR}")
+
+set(_copy OFF)
+if(CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF" AND CMAKE_OBJCOPY
+   AND NOT TUNFLOW_SANITIZE AND NOT TUNFLOW_COVERAGE AND NOT TUNFLOW_FUZZ)
+  set(_copy ON)
+endif()
+option(TUNFLOW_COPY_INSTANCES "Make the instances from one object with objcopy instead of compiling each" ${_copy})
 
 function(_tunflow_instance_settings target)
   target_include_directories(${target} PRIVATE
@@ -36,7 +47,7 @@ function(tunflow_add_stack name)
   add_custom_command(
     OUTPUT "${generated}/tf_rename.h"
     COMMAND "${CMAKE_COMMAND}" -DNM=${CMAKE_NM} -DOBJECT=$<TARGET_OBJECTS:${name}_probe>
-            -DOUTPUT=${generated}/tf_rename.h -P "${_tunflow_stack_dir}/RenameSymbols.cmake"
+            -DOUTPUT=${generated}/tf_rename.h -DINSTANCES=${arg_INSTANCES} -P "${_tunflow_stack_dir}/RenameSymbols.cmake"
     DEPENDS $<TARGET_OBJECTS:${name}_probe> "${_tunflow_stack_dir}/RenameSymbols.cmake"
     COMMENT "Listing the global symbols of one ${name} instance"
     VERBATIM)
@@ -47,12 +58,23 @@ function(tunflow_add_stack name)
   set(objects "")
   foreach(i RANGE ${last})
     string(APPEND list " X(${i})")
-    add_library(${name}_${i} OBJECT "${unity}")
-    _tunflow_instance_settings(${name}_${i})
-    target_compile_definitions(${name}_${i} PRIVATE TF_INSTANCE=${i} ${arg_DEFINES})
-    target_compile_options(${name}_${i} PRIVATE -include "${generated}/tf_rename.h")
-    add_dependencies(${name}_${i} ${name}_rename)
-    list(APPEND objects $<TARGET_OBJECTS:${name}_${i}>)
+    if(TUNFLOW_COPY_INSTANCES)
+      add_custom_command(
+        OUTPUT "${generated}/instance_${i}.o"
+        COMMAND "${CMAKE_OBJCOPY}" --redefine-syms=${generated}/tf_rename.${i}.map
+                $<TARGET_OBJECTS:${name}_probe> "${generated}/instance_${i}.o"
+        DEPENDS $<TARGET_OBJECTS:${name}_probe> "${generated}/tf_rename.h"
+        COMMENT "Making instance ${i} of ${name}"
+        VERBATIM)
+      list(APPEND objects "${generated}/instance_${i}.o")
+    else()
+      add_library(${name}_${i} OBJECT "${unity}")
+      _tunflow_instance_settings(${name}_${i})
+      target_compile_definitions(${name}_${i} PRIVATE TF_INSTANCE=${i} ${arg_DEFINES})
+      target_compile_options(${name}_${i} PRIVATE -include "${generated}/tf_rename.h")
+      add_dependencies(${name}_${i} ${name}_rename)
+      list(APPEND objects $<TARGET_OBJECTS:${name}_${i}>)
+    endif()
   endforeach()
   file(CONFIGURE OUTPUT "${generated}/tf_instances.h" CONTENT
     "/* Generated. */\n#define TF_INSTANCE_LIST(X)@list@\n" @ONLY)

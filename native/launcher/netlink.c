@@ -8,7 +8,7 @@
 
 static struct nlmsghdr *header_of(struct netlink_request *request)
 {
-    return (struct nlmsghdr *)request->bytes;
+    return (struct nlmsghdr *)(void *)request->bytes;
 }
 
 static void append(struct netlink_request *request, const void *data, size_t length)
@@ -63,31 +63,58 @@ void netlink_nest_end(struct netlink_request *request, size_t nest)
     attribute->nla_len = (uint16_t)(header_of(request)->nlmsg_len - nest);
 }
 
-int netlink_transact(int netlink, struct netlink_request *request)
+static int send_request(int netlink, struct netlink_request *request)
 {
-    static uint32_t sequence;
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     struct nlmsghdr *header = header_of(request);
-    _Alignas(struct nlmsghdr) char answer[8192];
-
-    header->nlmsg_seq = ++sequence;
     ssize_t count;
+
     do {
         count = sendto(netlink, request->bytes, header->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel));
     } while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : 0;
+}
+
+/* An answer and the acknowledgement each come in a datagram of their own. */
+static int receive_message(int netlink, char *message, size_t size)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)message;
+    ssize_t count;
+
+    do {
+        count = recv(netlink, message, size, 0);
+    } while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
-    for (;;) {
-        count = recv(netlink, answer, sizeof(answer), 0);
-        if (count < 0 && errno == EINTR)
+    if ((size_t)count < sizeof(*header) || header->nlmsg_len > (size_t)count || header->nlmsg_len < sizeof(*header))
+        return -EPROTO;
+    if (header->nlmsg_type == NLMSG_ERROR && header->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+        return -EPROTO;
+    return 0;
+}
+
+int netlink_transact(int netlink, struct netlink_request *request)
+{
+    return netlink_ask(netlink, request, NULL, 0);
+}
+
+int netlink_ask(int netlink, struct netlink_request *request, void *body, size_t length)
+{
+    static uint32_t sequence;
+    _Alignas(struct nlmsghdr) char message[8192];
+    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)message;
+
+    header_of(request)->nlmsg_seq = ++sequence;
+    int result = send_request(netlink, request);
+    while (result == 0) {
+        result = receive_message(netlink, message, sizeof(message));
+        if (result != 0 || header->nlmsg_seq != sequence)
             continue;
-        if (count < 0)
-            return -errno;
-        /* Nothing but the acknowledgement answers these requests, and it comes in a datagram of its own. */
-        struct nlmsghdr *message = (struct nlmsghdr *)answer;
-        if ((size_t)count < NLMSG_LENGTH(sizeof(struct nlmsgerr)) || message->nlmsg_type != NLMSG_ERROR)
-            return -EPROTO;
-        if (message->nlmsg_seq == sequence)
-            return ((struct nlmsgerr *)NLMSG_DATA(message))->error;
+        if (header->nlmsg_type == NLMSG_ERROR)
+            return ((const struct nlmsgerr *)NLMSG_DATA(header))->error;
+        size_t available = header->nlmsg_len - NLMSG_HDRLEN;
+        if (length != 0)
+            memcpy(body, NLMSG_DATA(header), available < length ? available : length);
     }
+    return result;
 }

@@ -23,4 +23,7 @@ void netlink_nest_end(struct netlink_request *request, size_t nest);
 /* Sends the request and waits for the kernel's acknowledgement. */
 int netlink_transact(int netlink, struct netlink_request *request);
 
+/* The same for a question; the first `length` bytes of the answer's body (at most what it has) go to `body`. */
+int netlink_ask(int netlink, struct netlink_request *request, void *body, size_t length);
+
 #endif

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define IPV6_MINIMUM_MTU 1280 /* RFC 8200, section 5 */
@@ -87,6 +88,29 @@ static int add_default_route(int netlink, uint32_t index, int family)
     return netlink_transact(netlink, &request);
 }
 
+/* The kernel takes a new IPv6 address into service from a work queue. Until then answers to it are dropped, and a
+ * command that starts at once would wait a second for its first retransmission. */
+static void wait_until_local(int netlink, int family, const char *text)
+{
+    struct netlink_request request;
+    struct in6_addr address;
+    size_t length = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+    const struct timespec pause = {.tv_nsec = 500000};
+
+    if (inet_pton(family, text, &address) != 1)
+        return;
+    for (int attempt = 0; attempt < 2000; attempt++) {
+        struct rtmsg route = {.rtm_family = (uint8_t)family, .rtm_dst_len = (uint8_t)(length * 8)};
+
+        netlink_begin(&request, RTM_GETROUTE, 0, &route, sizeof(route));
+        netlink_attribute(&request, RTA_DST, &address, length);
+        route.rtm_type = RTN_UNSPEC;
+        if (netlink_ask(netlink, &request, &route, sizeof(route)) == 0 && route.rtm_type == RTN_LOCAL)
+            return;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static void write_sysctl(const char *path, const char *text)
 {
     /* Conveniences only: in containers /proc/sys is often read-only, and everything else still works. */
@@ -144,6 +168,7 @@ static int configure(int netlink, const char *name, unsigned int mtu, unsigned i
         result = add_default_route(netlink, index, AF_INET6);
         if (result != 0)
             return failure_set(failure, -result, "cannot add the IPv6 default route");
+        wait_until_local(netlink, AF_INET6, TFL_DEVICE_IPV6);
     }
     return 0;
 }

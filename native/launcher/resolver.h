@@ -7,8 +7,9 @@
  *   - the directories of those sockets are covered by empty, read-only file systems,
  *   - "hosts" in nsswitch.conf becomes "files dns", everything else in it stays,
  *   - resolv.conf names the tunnel's server; the host's search list and options stay.
- * A resolv.conf that the host replaces by renaming a new file over it appears in the namespace, too (the kernel drops
- * mounts on files that go away); its servers are then reached, or not, through the tunnel as any other address.
+ * Limits: a socket directory that the host creates later, by starting nscd meanwhile, is not covered. A resolv.conf
+ * that the host replaces by renaming a new file over it appears in the namespace, too (the kernel drops mounts on
+ * files that go away); its servers are then reached, or not, through the tunnel as any other address.
  */
 #ifndef TUNFLOW_LAUNCH_RESOLVER_H
 #define TUNFLOW_LAUNCH_RESOLVER_H

@@ -25,8 +25,8 @@ static int open_refused(int error, struct failure *failure)
     case EACCES:
     case EPERM:
         if (stat(TUN_PATH, &status) == 0)
-            return failure_set(failure, error, TUN_PATH " is closed to user %u: its mode is %04o, 0666 is usual; or the "
-                               "container's device rules forbid it", geteuid(), status.st_mode & 07777u);
+            return failure_set(failure, error, TUN_PATH " is closed to user %u: its mode is %04o, 0666 is usual; or "
+                               "the container's device rules forbid it", geteuid(), status.st_mode & 07777u);
         break;
     default:
         break;

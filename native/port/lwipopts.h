@@ -92,7 +92,9 @@
 
 /* ---- TCP */
 /* Segments of up to 64 KiB (MTU 65535) exceed what the sanity checks foresee. */
+#if !TF_UNCURE_SANITY
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
+#endif
 #define TCP_MSS 65495
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 5

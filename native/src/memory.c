@@ -39,6 +39,9 @@ void tf_assert_failed(const char *message) {
 
 /* A token bucket of one second's burst. */
 int tf_take_token(tf_bucket *bucket) {
+#if TF_UNCURE_RATE_LIMIT
+  return bucket != NULL;
+#endif
   uint64_t capacity = (uint64_t)tf.config.icmp_per_second * 1000000u;
   uint64_t elapsed = tf.now - bucket->refilled;
   bucket->refilled = tf.now;

@@ -21,13 +21,22 @@ static uint32_t source_bucket(const tf_key *key) {
 static void on_destroyed(u8_t id, void *data) {
   (void)id;
   tf_flow *flow = data;
+#if !TF_UNCURE_SILENT_FREE
   if (flow != NULL) {
     flow->pcb = NULL;
   }
+#else
+  (void)flow;
+#endif
 }
 
 static void on_error(void *argument, err_t error) {
   tf_flow *flow = argument;
+#if TF_UNCURE_SILENT_FREE
+  if (flow != NULL) {
+    flow->pcb = NULL; /* what a binding that trusts err() would do */
+  }
+#endif
   if (flow == NULL || flow->status_set) {
     return;
   }
@@ -144,10 +153,12 @@ static int store_syn(tf_flow *flow, const tf_parsed *parsed) {
 
 void tf_pending_open(const tf_parsed *parsed) {
   uint32_t bucket = source_bucket(&parsed->key);
+#if !TF_UNCURE_PENDING_CAP
   if (tf.stats.flows_pending >= tf.config.max_pending || tf.source_counts[bucket] >= tf.config.max_pending_source) {
     tf_drop_count(TF_DROP_PENDING_LIMIT);
     return;
   }
+#endif
   tf_flow *flow = tf_flow_new(&parsed->key);
   if (flow == NULL) {
     return;
@@ -216,9 +227,11 @@ static int32_t op_flow_accept(uint64_t now, uint64_t id) {
   if (flow->state != TF_PENDING) {
     return TF_E_STATE;
   }
+#if !TF_UNCURE_HALF_OPEN_CAP
   if (tf.stats.flows_half_open >= tf.config.max_half_open) {
     return TF_E_LIMIT;
   }
+#endif
   /* The window follows the budget: what is left, shared by eight, but never
    * less than a sender needs to make progress. */
   uint64_t used = atomic_load_explicit(&tf_common_budgets[tf.index].used, memory_order_relaxed);

@@ -92,19 +92,13 @@ TEST(one_byte_segments_stay_under_the_cap)
     p->segment_min = p->segment_max = 1;
     flow *f = peer_open(p);
     peer_send(p, 1 << 20);
-    uint64_t limit = s->now + 3 * SECONDS;
-    uint64_t most = 0;
-    while (sim_step(s, limit)) {
-        tf_flow_details details;
-        CHECK_EQ(TF_OK, tf_flow_get_details(s->stack, f->id, &details));
-        most = details.native_bytes > most ? details.native_bytes : most;
-        CHECK(details.native_bytes <= s->config.flow_bytes + 4096);
-        CHECK(sim_stats(s).native_bytes - s->base_bytes <= s->config.flow_bytes + 64 * 1024);
-    }
+    sim_run(s, 3 * SECONDS);
     /* It received what the window allows, in few bytes of memory. */
     tf_flow_details details;
     CHECK_EQ(TF_OK, tf_flow_get_details(s->stack, f->id, &details));
-    CHECK(details.receive_queue >= 16 * 1024);
+    CHECK(details.receive_queue >= 64 * 1024);
+    CHECK(details.native_bytes <= s->config.flow_bytes);
+    CHECK(sim_stats(s).native_bytes_peak - s->base_bytes <= s->config.flow_bytes + 64 * 1024);
     f->reads = true;
     flow_drive(s, f);
     SIM_WAIT(s, 600 * SECONDS, f->received == 1 << 20);
@@ -134,8 +128,9 @@ TEST(out_of_order_crumbs_stay_under_the_cap)
 
 TEST(batch_is_acknowledged_at_once)
 {
-    /* 14,600 bytes in one super-packet: without help its ACK would wait for lwIP's timer. */
-    for (uint32_t variant = 0; variant < 4; variant++) {
+    /* 14,600 bytes in one super-packet: without help its ACK would wait for lwIP's timer.
+     * A window update can stand in for it, but only once the application has read. */
+    for (uint32_t variant = 0; variant < 8; variant++) {
         sim *s = sim_open(NULL);
         peer *p = peer_new(s, variant & 1);
         p->super_packets = (variant & 2) == 0;
@@ -146,10 +141,11 @@ TEST(batch_is_acknowledged_at_once)
         SIM_WAIT(s, 5 * SECONDS, f->received == 100000);
         sim_run(s, SECONDS);
         uint64_t sent = s->now;
+        f->reads = variant < 4;
         peer_send(p, 14600);
         SIM_WAIT(s, 2 * MILLISECONDS, peer_all_acked(p));
         CHECK(s->now - sent <= MILLISECONDS);
-        CHECK_EQ(114600, f->received);
+        CHECK_EQ(variant < 4 ? 114600 : 100000, f->received);
         sim_close(s);
     }
 }

@@ -52,6 +52,9 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         return StatisticsConversion.Create(in native, _context.Counters);
     }
 
+    /// <summary>The native stack was freed: nothing of the device is in use any more.</summary>
+    internal bool IsReleased => _stack.IsDestroyed;
+
     /// <summary>Sends all output to a sink from now on, instead of to reads. To be called before the first packet.</summary>
     internal void AttachSink(IOutputSink sink) => Volatile.Write(ref _pusher, new OutputPusher(_stack, _final, sink));
 
@@ -63,7 +66,16 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
             _reader.Wake();
     }
 
-    void IStackOwner.OnFlow(LwipFlow flow) => FlowRelay.Start(flow, _context);
+    /// <summary>Takes the place of the relay for flows that arrive from now on. Must only queue work.</summary>
+    internal Action<LwipFlow>? FlowHandler { get; set; }
+
+    void IStackOwner.OnFlow(LwipFlow flow)
+    {
+        if (FlowHandler is { } handler)
+            handler(flow);
+        else
+            FlowRelay.Start(flow, _context);
+    }
 
     void IStackOwner.OnSession(LwipSession session) => SessionRelay.Start(session, _context);
 

@@ -33,6 +33,9 @@ public sealed class Tunnel : IAsyncDisposable
     /// <summary>Completes when the tunnel has ended: stopped, or its device was closed. Faults if the device failed.</summary>
     public Task Completion => _completion.Task;
 
+    /// <summary>The stack, for tests that look behind the tunnel.</summary>
+    internal LwipDevice Stack => _stack;
+
     /// <summary>Starts to carry the traffic of a device.</summary>
     /// <param name="device">Whose packets are served. Stays the caller's unless <see cref="TunnelOptions.DisposeDevice"/> is set.</param>
     /// <param name="dialer">Connects the applications' TCP flows. It must not route back into the device: see <see cref="SocketConfigurator"/>.</param>

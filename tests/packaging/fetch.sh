@@ -12,6 +12,7 @@ set -eu
 if [ "${1:-}" != --inside ]; then
     command -v unshare >/dev/null || { echo "unshare is missing (package util-linux)"; exit 77; }
     [ -c /dev/net/tun ] || { echo "there is no /dev/net/tun"; exit 77; }
+    { [ -r /dev/net/tun ] && [ -w /dev/net/tun ]; } || { echo "this user may not open /dev/net/tun"; exit 77; }
     set -- --inside "$@"
     if [ "$(id -u)" = 0 ]; then
         unshare --net true 2>/dev/null || { echo "network namespaces are not allowed here"; exit 77; }

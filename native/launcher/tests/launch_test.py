@@ -259,6 +259,22 @@ search example.net' > /run/systemd/resolve/stub-resolv.conf
         self.assertEqual(before, [output])
 
 
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class AsRestrictedRoot(Case):
+    """Root of a container: no CAP_SYS_ADMIN, so a user namespace is needed, in which it is root again."""
+
+    prefix = ("setpriv", "--bounding-set", "-sys_admin")
+
+    def test_only_the_two_network_capabilities_are_left(self):
+        message, code, output = self.run_shell("id -u; grep ^Cap /proc/self/status")
+        values = dict(line.split(":\t") for line in output.splitlines() if line.startswith("Cap"))
+        self.assertEqual((0, "0"), (code, output.split()[0]))
+        self.assertTrue(message.flags & USER_NAMESPACE)
+        for name in ("CapPrm", "CapEff", "CapBnd"):
+            self.assertEqual((1 << 13) | (1 << 10), int(values[name], 16), name)
+        self.assertEqual(0, int(values["CapInh"], 16))
+
+
 @unittest.skipUnless(os.geteuid() == 0, "needs root, to become another user")
 class AsNobody(Behaviour, Case):
     prefix = AS_NOBODY

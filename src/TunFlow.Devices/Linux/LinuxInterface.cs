@@ -76,6 +76,22 @@ internal static class LinuxInterface
         Transact(request, $"Cannot remove the route {destination}");
     }
 
+    /// <summary>Whether the kernel takes packets for an address. False also if it cannot say (no route at all).</summary>
+    internal static bool IsLocal(IPAddress address)
+    {
+        const string Failure = "Cannot ask for the route to an address";
+        Span<byte> bytes = stackalloc byte[16];
+        _ = address.TryWriteBytes(bytes, out int size);
+        var request = new NetlinkRequest(stackalloc byte[NetlinkRequest.Capacity], NetlinkTypes.GetRoute, 0);
+        request.AppendRouteQuestion(Family(address), (byte)(size * 8));
+        request.AppendAttribute(NetlinkTypes.RouteDestination, bytes[..size]);
+        Span<byte> answer = stackalloc byte[NetlinkSocket.MaxAnswer];
+        using var socket = new NetlinkSocket();
+        return socket.TryAsk(request, answer, Failure, out ReadOnlySpan<byte> route)
+            && route.Length >= NetlinkTypes.RouteSize
+            && route[NetlinkTypes.RouteTypeOffset] == NetlinkTypes.RouteTypeLocal;
+    }
+
     private static void AppendAddress(ref NetlinkRequest request, int index, IPAddress address, int prefixLength)
     {
         request.AppendAddress(Family(address), (byte)prefixLength, index);

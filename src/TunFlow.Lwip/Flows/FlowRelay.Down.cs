@@ -96,8 +96,8 @@ internal sealed partial class FlowRelay
 
     private unsafe int WriteBlock(int sent, int read)
     {
-        // A few bytes in a large block would hold all of it until they are acknowledged.
-        return read < _blockSize / 4
+        // A few bytes in a large block would hold all of it until they are acknowledged; this way at most twice their size is held.
+        return read < _blockSize / 2
             ? _flow.WriteCopy(new ReadOnlySpan<byte>(_block + sent, read - sent))
             : _flow.WriteBlock(_block, _block + sent, read - sent);
     }

@@ -123,7 +123,7 @@ internal sealed partial class FlowRelay
         using CancellationTokenSource linger = new(_context.Options.LingerTimeout, _context.Options.TimeProvider);
         try
         {
-            await _flow.WaitDrainedAsync(linger.Token).ConfigureAwait(false);
+            await _flow.WaitDrainedAsync(_context.Options.TimeProvider, linger.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -49,7 +49,7 @@ internal sealed partial class LwipFlow
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), typeof(StreamConnection));
         if (Volatile.Read(ref _writesCompleted))
-            throw new NetworkException(NetworkError.ConnectionAborted, "The writes of this connection were completed.");
+            throw new InvalidOperationException("The writes of this connection were completed.");
     }
 
     /// <inheritdoc/>

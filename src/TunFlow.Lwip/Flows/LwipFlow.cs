@@ -22,6 +22,8 @@ internal sealed partial class LwipFlow : StreamConnection, IStackEndpoint
     private const uint WriteFlags = (uint)(TfEventFlags.Writable | TfEventFlags.Open
         | TfEventFlags.Drained | TfEventFlags.Closed);
 
+    private static readonly TimeSpan DrainPoll = TimeSpan.FromMilliseconds(10);
+
     private readonly LwipStack _stack;
     private readonly IStackOwner _owner;
     private readonly TfEndpoint _source;
@@ -139,10 +141,11 @@ internal sealed partial class LwipFlow : StreamConnection, IStackEndpoint
     }
 
     /// <summary>Waits until the application acknowledged everything written, or the flow ended.</summary>
-    public async ValueTask WaitDrainedAsync(CancellationToken cancellationToken)
+    public async ValueTask WaitDrainedAsync(TimeProvider timeProvider, CancellationToken cancellationToken)
     {
+        // The native stack tells of it only behind a FIN, and here none may be sent: an RST is to follow. Rare enough to be asked for.
         while (!IsClosed && _stack.Unacknowledged(this) > 0)
-            await _writeSignal.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.Delay(DrainPoll, timeProvider, cancellationToken).ConfigureAwait(false);
     }
 
     private NetworkException Error(int status)

@@ -3,7 +3,8 @@ namespace TunFlow.Network;
 /// <summary>The batch form of <see cref="IIPDevice"/>, for devices that move many packets, or offloaded super-packets, per call.</summary>
 /// <remarks>
 /// With offloads in play one entry can be a TCP segment of up to 64 KiB, larger than <see cref="IIPDevice.Mtu"/>: readers bring buffers of
-/// <see cref="PacketBuffer.MaxPacketLength"/> bytes. <see cref="ReadBatchAsync"/> and <see cref="IIPDevice.ReadAsync"/> share the rule of one read at a time.
+/// <see cref="PacketBuffer.MaxPacketLength"/> bytes. <see cref="IIPDevice.ReadAsync"/> has no room for what was left undone: it returns complete packets no
+/// larger than the MTU, or drops and counts. <see cref="ReadBatchAsync"/> and <see cref="IIPDevice.ReadAsync"/> share the rule of one read at a time.
 /// </remarks>
 public interface IBatchIPDevice : IIPDevice
 {

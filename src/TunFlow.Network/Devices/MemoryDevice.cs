@@ -26,7 +26,7 @@ public sealed class MemoryDevice : IBatchIPDevice
     /// <inheritdoc/>
     public int MaxBatch => 64;
 
-    /// <summary>Packets written to this end that the other end had no room for.</summary>
+    /// <summary>Packets written to this end that the other end had no room for, or read one by one although they carried an offload.</summary>
     public long DroppedPackets => _outgoing.Dropped;
 
     /// <summary>Packets of batches written to this end that were too large or carried an offload that isn't supported.</summary>

@@ -89,7 +89,7 @@ internal sealed class PacketQueue(int capacity)
         lock (_lock)
         {
             ThrowIfReading();
-            if (TryTake(buffer, out int length, out _))
+            if (TryTakeComplete(buffer, out int length))
             {
                 return ValueTask.FromResult(length);
             }
@@ -138,7 +138,7 @@ internal sealed class PacketQueue(int capacity)
                 await WaitAsync(cancellationToken).ConfigureAwait(false);
                 lock (_lock)
                 {
-                    if (TryTake(buffer, out int length, out _))
+                    if (TryTakeComplete(buffer, out int length))
                     {
                         return length;
                     }
@@ -242,6 +242,22 @@ internal sealed class PacketQueue(int capacity)
         }
 
         return taken;
+    }
+
+    /// <summary>Skips packets that a reader who isn't told of their offload would misunderstand.</summary>
+    private bool TryTakeComplete(Memory<byte> buffer, out int length)
+    {
+        while (TryTake(buffer, out length, out PacketOffload offload))
+        {
+            if (offload.Required == PacketOffloads.None)
+            {
+                return true;
+            }
+
+            _dropped++;
+        }
+
+        return false;
     }
 
     private bool TryTake(Memory<byte> buffer, out int length, out PacketOffload offload)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net;
 
 namespace TunFlow.Network;
@@ -6,9 +5,6 @@ namespace TunFlow.Network;
 /// <content>The receive loop.</content>
 internal sealed partial class PacketListenerSession
 {
-    // Holds any datagram: 65,507 payload bytes over IPv4, 65,527 over IPv6.
-    private const int BufferSize = 65_536;
-
     // Errors in a row that are taken for bad datagrams; beyond them the loop slows down, so that a transport that fails for good costs nothing until it is idle.
     private const int ErrorsBeforeBackOff = 16;
     private static readonly TimeSpan s_longestBackOff = TimeSpan.FromMilliseconds(250);
@@ -29,14 +25,14 @@ internal sealed partial class PacketListenerSession
                         ValueTask<ReceivedDatagram> wait = connection.ReceiveFromAsync(Memory<byte>.Empty);
                         if (!wait.IsCompleted && buffer is not null)
                         {
-                            ArrayPool<byte>.Shared.Return(buffer);
+                            BlockPool.Return(buffer);
                             buffer = null;
                         }
 
                         await wait.ConfigureAwait(false);
                     }
 
-                    buffer ??= ArrayPool<byte>.Shared.Rent(BufferSize);
+                    buffer ??= BlockPool.Rent();
                     ReceivedDatagram datagram = await connection.ReceiveFromAsync(buffer).ConfigureAwait(false);
                     errorsInRow = 0;
                     if (!await DeliverAsync(datagram, buffer).ConfigureAwait(false))
@@ -67,7 +63,7 @@ internal sealed partial class PacketListenerSession
 
         if (buffer is not null)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            BlockPool.Return(buffer);
         }
 
         if (Interlocked.CompareExchange(ref _state, Closed, Open) == Open)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
@@ -175,7 +174,7 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
             }
         }
 
-        byte[] large = ArrayPool<byte>.Shared.Rent(MaxDatagram);
+        byte[] large = BlockPool.Rent();
         try
         {
             int received = await _socket.ReceiveFromAsync(large, SocketFlags.None, _source, cancellationToken).ConfigureAwait(false);
@@ -185,7 +184,7 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(large);
+            BlockPool.Return(large);
         }
     }
 }

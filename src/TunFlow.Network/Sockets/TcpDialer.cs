@@ -8,7 +8,11 @@ namespace TunFlow.Network;
 /// <param name="configurator">Prepares each socket before it is connected.</param>
 public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
 {
+    private const int KeepAliveProbes = 4;
+    private static readonly TimeSpan s_keepAliveInterval = TimeSpan.FromSeconds(15);
+
     private readonly TimeSpan _attemptTimeout = TimeSpan.FromSeconds(5);
+    private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(60);
 
     /// <summary>Whether Nagle's algorithm is off; true by default, as the bytes come from a stack that gathered them already.</summary>
     public bool NoDelay { get; init; } = true;
@@ -22,6 +26,18 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         {
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
             _attemptTimeout = value;
+        }
+    }
+
+    /// <summary>How long a connection is silent before the system asks whether the peer is still there; 60 seconds by default, in whole seconds, zero for never. A peer that is gone is noticed a minute later.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public TimeSpan KeepAlive
+    {
+        get => _keepAlive;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero);
+            _keepAlive = value;
         }
     }
 
@@ -89,6 +105,7 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         try
         {
             socket = new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = NoDelay };
+            SetKeepAlive(socket);
             configurator?.Invoke(socket, remote);
             await socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
             return new SocketStreamConnection(socket);
@@ -106,6 +123,17 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
                 ? NetworkError.NetworkUnreachable
                 : NetworkErrors.Classify(exception);
             throw new NetworkException(error, $"Connecting to {remote} failed: {exception.Message}", exception);
+        }
+    }
+
+    private void SetKeepAlive(Socket socket)
+    {
+        if (KeepAlive > TimeSpan.Zero)
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, (int)Math.Clamp(Math.Ceiling(KeepAlive.TotalSeconds), 1, short.MaxValue));
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, (int)s_keepAliveInterval.TotalSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net.Security;
 
 namespace TunFlow.Network;
 
@@ -40,8 +41,10 @@ internal sealed partial class AdaptedStreamConnection
             ThrowIfFaulted();
             if (!buffer.IsEmpty)
             {
-                await _stream.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
-                await _stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+                // A TLS record that is cut short can't be continued: there a write is cancelled before it starts or not at all.
+                CancellationToken midway = _stream is SslStream ? CancellationToken.None : cancellationToken;
+                await _stream.WriteAsync(buffer, midway).ConfigureAwait(false);
+                await _stream.FlushAsync(midway).ConfigureAwait(false);
             }
         }
         catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)

@@ -1,9 +1,7 @@
-using System.Buffers;
-
 namespace TunFlow.Network;
 
 /// <summary>One direction of a relay.</summary>
-internal sealed class StreamRelayDirection(StreamConnection source, StreamConnection destination, int bufferSize, StreamRelayState state)
+internal sealed class StreamRelayDirection(StreamConnection source, StreamConnection destination, StreamRelayState state)
 {
     /// <summary>Bytes written to the destination.</summary>
     public long Bytes { get; private set; }
@@ -21,14 +19,14 @@ internal sealed class StreamRelayDirection(StreamConnection source, StreamConnec
                     ValueTask<int> wait = source.ReadAsync(Memory<byte>.Empty);
                     if (!wait.IsCompleted && buffer is not null)
                     {
-                        ArrayPool<byte>.Shared.Return(buffer);
+                        BlockPool.Return(buffer);
                         buffer = null;
                     }
 
                     await wait.ConfigureAwait(false);
                 }
 
-                buffer ??= ArrayPool<byte>.Shared.Rent(bufferSize);
+                buffer ??= BlockPool.Rent();
                 int read = await source.ReadAsync(buffer).ConfigureAwait(false);
                 if (read == 0)
                 {
@@ -39,7 +37,7 @@ internal sealed class StreamRelayDirection(StreamConnection source, StreamConnec
                 Bytes += read;
             }
 
-            ArrayPool<byte>.Shared.Return(buffer);
+            BlockPool.Return(buffer);
             await destination.CompleteWritesAsync().ConfigureAwait(false);
         }
         catch (Exception exception)

@@ -13,11 +13,15 @@ internal sealed class FakeSession(FakePacketProxy proxy, IPacketResponseReceiver
 
     public ConcurrentQueue<(byte[] Payload, IPEndPoint Destination)> Received { get; } = new();
 
+    /// <summary>Whether datagrams are kept in <see cref="Received"/>.</summary>
+    public bool Record { get; set; } = true;
+
     public int Disposals => Volatile.Read(ref _disposals);
 
     public async ValueTask WriteToAsync(ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken = default)
     {
-        Received.Enqueue((payload.ToArray(), destination));
+        if (Record)
+            Received.Enqueue((payload.ToArray(), destination));
         if (proxy.OnDatagram is { } handle)
             await handle(this, payload, destination);
         else

@@ -32,6 +32,9 @@ internal sealed class FakeUpstream : StreamConnection
 
     public Exception? WriteError { get; set; }
 
+    /// <summary>What reading fails with once the answers are completed and read.</summary>
+    public Exception? ReadError { get; set; }
+
     public override bool CanRead => true;
 
     public override bool CanWrite => true;
@@ -59,6 +62,8 @@ internal sealed class FakeUpstream : StreamConnection
             throw new ObjectDisposedException(nameof(FakeUpstream));
         }
 
+        if (result is { IsCompleted: true, Buffer.IsEmpty: true } && ReadError is { } error)
+            throw error;
         int length = (int)Math.Min(buffer.Length, result.Buffer.Length);
         System.Buffers.BuffersExtensions.CopyTo(result.Buffer.Slice(0, length), buffer.Span);
         _down.Reader.AdvanceTo(result.Buffer.GetPosition(length));

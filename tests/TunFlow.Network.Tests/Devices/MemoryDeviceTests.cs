@@ -43,6 +43,21 @@ internal sealed class MemoryDeviceTests
     }
 
     [Test]
+    public async Task APlainReadSkipsPacketsThatWouldNeedTheirOffload()
+    {
+        (MemoryDevice first, MemoryDevice second) = MemoryDevice.CreatePair(new MemoryDeviceOptions { SupportedOffloads = PacketOffloads.Checksum });
+        await first.WriteBatchAsync(new PacketBuffer[]
+        {
+            new(new byte[100], 100, new PacketOffload { Checksum = ChecksumState.Partial }),
+            new(new byte[100], 99, new PacketOffload { Checksum = ChecksumState.Valid }),
+        });
+        Assert.That(await second.ReadAsync(new byte[200]), Is.EqualTo(99));
+        Assert.That(first.DroppedPackets, Is.EqualTo(1));
+        await first.DisposeAsync();
+        await second.DisposeAsync();
+    }
+
+    [Test]
     public async Task WhenOneEndClosesTheOtherDrainsAndThenEnds()
     {
         (MemoryDevice first, MemoryDevice second) = MemoryDevice.CreatePair();

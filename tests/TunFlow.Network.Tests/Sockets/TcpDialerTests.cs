@@ -126,6 +126,21 @@ internal sealed class TcpDialerTests
         Assert.That(new TcpDialer().NoDelay, Is.True);
     }
 
+    [TestCase(90, 90)]
+    [TestCase(0, null)]
+    public async Task KeepAliveIsAsAsked(int seconds, int? expected)
+    {
+        using Socket listener = TcpLoopback.Listen();
+        int? seen = null;
+        TcpDialer dialer = new((socket, _) => seen = (int)socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)! == 0
+            ? null
+            : (int)socket.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime)!) { KeepAlive = TimeSpan.FromSeconds(seconds) };
+        await using StreamConnection connection = await dialer.DialStreamAsync(listener.LocalEndPoint!);
+        Assert.That(seen, Is.EqualTo(expected));
+        Assert.That(new TcpDialer().KeepAlive, Is.EqualTo(TimeSpan.FromSeconds(60)));
+        Assert.That(() => new TcpDialer { KeepAlive = TimeSpan.FromSeconds(-1) }, Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
     [Test]
     public async Task WrongArgumentsAreRejected()
     {

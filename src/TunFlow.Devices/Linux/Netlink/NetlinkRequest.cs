@@ -54,7 +54,16 @@ internal ref struct NetlinkRequest
         body[5] = NetlinkTypes.RouteProtocolStatic;
         body[6] = family == NetlinkTypes.FamilyIp4 ? NetlinkTypes.RouteScopeLink : NetlinkTypes.RouteScopeUniverse;
         body[7] = NetlinkTypes.RouteTypeUnicast;
-        Advance(12);
+        Advance(NetlinkTypes.RouteSize);
+    }
+
+    /// <summary><c>struct rtmsg</c> of a question: which route leads to an address of that many bits.</summary>
+    internal void AppendRouteQuestion(byte family, byte bits)
+    {
+        Span<byte> body = _buffer[_length..];
+        body[0] = family;
+        body[1] = bits;
+        Advance(NetlinkTypes.RouteSize);
     }
 
     internal void AppendAttribute(ushort type, uint value)

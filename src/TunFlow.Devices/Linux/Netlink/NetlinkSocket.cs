@@ -54,6 +54,15 @@ internal sealed unsafe class NetlinkSocket : IDisposable
         return message[NetlinkTypes.HeaderSize..];
     }
 
+    /// <summary>As <see cref="Ask"/>, but false where the kernel refuses.</summary>
+    internal bool TryAsk(in NetlinkRequest request, Span<byte> answer, string failure, out ReadOnlySpan<byte> body)
+    {
+        ReadOnlySpan<byte> message = Exchange(request, answer, failure);
+        bool refused = MemoryMarshal.Read<ushort>(message[4..]) == NetlinkTypes.Error;
+        body = refused ? default : message[NetlinkTypes.HeaderSize..];
+        return !refused;
+    }
+
     public void Dispose() => _socket.Dispose();
 
     /// <summary>Sends the request and returns the first message with its sequence number, header included.</summary>

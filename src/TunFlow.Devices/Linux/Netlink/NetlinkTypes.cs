@@ -10,6 +10,7 @@ internal static class NetlinkTypes
     internal const ushort DeleteAddress = 21;
     internal const ushort NewRoute = 24;
     internal const ushort DeleteRoute = 25;
+    internal const ushort GetRoute = 26;
 
     internal const ushort Request = 0x01;
     internal const ushort Acknowledge = 0x04;
@@ -37,6 +38,9 @@ internal static class NetlinkTypes
     internal const byte RouteScopeUniverse = 0;
     internal const byte RouteScopeLink = 253;
     internal const byte RouteTypeUnicast = 1;
+    internal const byte RouteTypeLocal = 2;
+    internal const int RouteSize = 12;
+    internal const int RouteTypeOffset = 7;
 
     internal const byte FamilyIp4 = 2;
     internal const byte FamilyIp6 = 10;

@@ -1,0 +1,47 @@
+# The cures of lwIP's known traps, each with the tests that must fail without it. trap.sh builds and runs the variants.
+set(traps
+  "FRAG_COPYHEADER incomplete_datagrams_time_out"
+  "SANITY build"
+  "MSL last_ack_survives_loss"
+  "TIME_WAIT_SYN syn_on_a_time_wait_tuple_opens_anew"
+  "SILENT_FREE silent_frees_leave_no_dangling_flow abort_in_time_wait_is_silent closed_reader_and_fin_free_the_flow"
+  "CLOSE close_sends_fin_after_everything_was_read"
+  "TCP_OPTIONS drop_malformed_tcp_options"
+  "EXTENSIONS drop_ipv6_extension_headers"
+  "LATE_MSS late_mss_options_change_nothing"
+  "TINY_MSS tiny_mss_is_raised"
+  "OVERSIZE write_to_a_blocked_segment_trips_no_assertion"
+  "ZERO_WINDOW window_from_zero_trips_no_assertion"
+  "PERSIST persist_timer_of_an_emptied_queue_is_harmless"
+  "ISN isns_of_other_tuples_tell_nothing isn_depends_on_the_secret"
+  "ACK_RANGE data_with_an_impossible_ack_is_refused"
+  "RATE_LIMIT challenge_acks_are_rate_limited icmp_errors_are_rate_limited echo_replies_are_rate_limited"
+  "PENDING_CAP pending_caps_hold syn_flood_stays_under_the_caps"
+  "HALF_OPEN_CAP half_open_cap_holds"
+  "BUDGET byte_budget_is_hard"
+  "OOSEQ_LIMIT out_of_order_crumbs_stay_under_the_cap"
+  "REASSEMBLY_LIMIT reassembly_stays_under_its_cap tiny_fragments_stay_under_the_cap"
+  "UDP6_CHECKSUM udp_over_ipv6_needs_a_checksum"
+  "WINDOW_UPDATE window_of_16k_reopens_at_once window_of_64k_reopens_at_once"
+  "BATCH_ACK batch_is_acknowledged_at_once"
+  "SMALL_SEGMENTS one_byte_segments_stay_under_the_cap")
+
+file(GENERATE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/trap-objects.txt"
+  CONTENT "$<JOIN:$<TARGET_OBJECTS:tunflow_abi_test_objects>,\n>\n")
+
+function(tunflow_add_trap name)
+  add_test(NAME native.trap.${name}
+    COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/traps/trap.sh" ${name} "${CMAKE_CURRENT_BINARY_DIR}/trap-objects.txt"
+            "${TUNFLOW_LWIP_DIR}" "${TUNFLOW_NATIVE_DIR}" "${CMAKE_CURRENT_BINARY_DIR}/trap-${name}" "${CMAKE_C_COMPILER}" ${ARGN})
+  set_tests_properties(native.trap.${name} PROPERTIES TIMEOUT 600)
+endfunction()
+
+set(all_tests "")
+foreach(trap ${traps})
+  separate_arguments(words UNIX_COMMAND "${trap}")
+  list(POP_FRONT words trap_name)
+  tunflow_add_trap(${trap_name} ${words})
+  list(APPEND all_tests ${words})
+endforeach()
+list(REMOVE_ITEM all_tests build)
+tunflow_add_trap(none ${all_tests})

@@ -1,0 +1,48 @@
+using System.Net;
+using TunFlow.Devices;
+using TunFlow.Network;
+
+namespace TunFlow.EndToEnd.Tests.Harness;
+
+/// <summary>A tunnel of this process whose TUN is a namespace's only way out; every connection is dialled to one place.</summary>
+internal sealed class InProcessTunnel : IAsyncDisposable
+{
+    private const string Tun = "tunflow1";
+
+    private InProcessTunnel(NetworkNamespace application, Tunnel tunnel)
+    {
+        Application = application;
+        Tunnel = tunnel;
+    }
+
+    internal NetworkNamespace Application { get; }
+
+    internal Tunnel Tunnel { get; }
+
+    internal static InProcessTunnel Start(IStreamDialer dialer)
+    {
+        NetworkNamespace application = new();
+        try
+        {
+            LinuxTunDevice device = application.Do(() => LinuxTunDevice.Create(new LinuxTunOptions { Name = Tun }));
+            Topology.Configure(application, Tun);
+            var tunnel = Tunnel.Start(device, dialer, new PacketListenerProxy(new UdpListener()), new TunnelOptions { DisposeDevice = true });
+            return new InProcessTunnel(application, tunnel);
+        }
+        catch
+        {
+            application.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Dials the system's sockets, but the given port of the loopback instead of what was asked for.</summary>
+    internal static IStreamDialer ToLoopback(int port) =>
+        StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken));
+
+    public async ValueTask DisposeAsync()
+    {
+        await Tunnel.DisposeAsync();
+        Application.Dispose();
+    }
+}

@@ -1,0 +1,45 @@
+using System.Diagnostics;
+
+namespace TunFlow.EndToEnd.Tests.Harness;
+
+/// <summary>What these tests need of the machine. A test that cannot run says why.</summary>
+internal static class Requirements
+{
+    private const string Device = "/dev/net/tun";
+
+    internal static void Check(params ReadOnlySpan<string> programs)
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Ignore("needs Linux");
+        if (!Environment.IsPrivilegedProcess)
+            Assert.Ignore("needs root, to create network namespaces");
+        if (!File.Exists(Device))
+            Assert.Ignore($"there is no {Device}");
+        string library = Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "libtunflow_lwip.so");
+        if (!File.Exists(library))
+            Assert.Ignore($"the native library was not built: there is no {library}");
+        foreach (string program in (string[])["ip", .. programs])
+        {
+            if (Find(program) is null)
+                Assert.Ignore($"the program {program} is not installed");
+        }
+
+        if (!NamespacesAreAllowed.Value)
+            Assert.Ignore("network namespaces are not allowed here");
+    }
+
+    internal static string? Find(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin")
+            .Split(':')
+            .Append("/usr/sbin")
+            .Append("/sbin")
+            .Select(directory => Path.Combine(directory, program))
+            .FirstOrDefault(File.Exists);
+
+    private static readonly Lazy<bool> NamespacesAreAllowed = new(static () =>
+    {
+        using Process? process = Process.Start(new ProcessStartInfo("unshare", ["--net", "true"]) { RedirectStandardError = true });
+        process!.WaitForExit();
+        return process.ExitCode == 0;
+    });
+}

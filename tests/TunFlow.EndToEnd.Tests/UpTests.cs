@@ -1,0 +1,129 @@
+using TunFlow.EndToEnd.Tests.Harness;
+
+namespace TunFlow.EndToEnd.Tests;
+
+/// <summary>The life of <c>tunflow up</c>.</summary>
+[TestFixture]
+public sealed class UpTests
+{
+    private NetworkNamespace _namespace = null!;
+
+    [SetUp]
+    public void Create()
+    {
+        Requirements.Check();
+        _namespace = new NetworkNamespace();
+    }
+
+    [TearDown]
+    public void Remove() => _namespace?.Dispose();
+
+    [TestCase(2)]
+    [TestCase(15)]
+    public async Task Signal_ends_it_with_success_and_nothing_stays(int signal)
+    {
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf0", "--address", "192.0.2.1/24", "--address", "2001:db8::1/64", "--route", "198.51.100.0/24", "--route", "2001:db8:1::/48", "--mtu", "1400", "--stats"]);
+        string link = (await _namespace.RunAsync("ip", "address", "show", "tf0")).Succeeded();
+        string routes = (await _namespace.RunAsync("ip", "route")).Output + (await _namespace.RunAsync("ip", "-6", "route")).Output;
+
+        int code = await tunnel.StopAsync(signal);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(link, Does.Contain("mtu 1400").And.Contain("inet 192.0.2.1/24").And.Contain("inet6 2001:db8::1/64"));
+            Assert.That(routes, Does.Contain("198.51.100.0/24 dev tf0").And.Contain("2001:db8:1::/48 dev tf0"));
+            Assert.That(code, Is.Zero);
+            Assert.That(tunnel.Errors(), Does.Contain("TCP flows"));
+            Assert.That((await _namespace.RunAsync("ip", "link", "show", "tf0")).ExitCode, Is.Not.Zero, "the device is left");
+        }
+    }
+
+    [Test]
+    public async Task Persistent_device_stays_as_it_was()
+    {
+        _namespace.Ip("tuntap add tf1 mode tun");
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf1", "--address", "192.0.2.1/24", "--route", "198.51.100.0/24"]);
+
+        int code = await tunnel.StopAsync();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(code, Is.Zero);
+            Assert.That((await _namespace.RunAsync("ip", "address", "show", "tf1")).Succeeded(), Does.Not.Contain("192.0.2.1"));
+            Assert.That((await _namespace.RunAsync("ip", "route")).Output, Does.Not.Contain("198.51.100.0"));
+        }
+    }
+
+    [Test]
+    public async Task Deleted_device_ends_it_with_an_error()
+    {
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf2"]);
+
+        _namespace.Ip("link delete tf2");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(await tunnel.WaitAsync(), Is.EqualTo(1));
+            Assert.That(tunnel.Errors().Trim(), Does.StartWith("tunflow: tf2: "));
+        }
+    }
+
+    [Test]
+    public async Task Device_that_somebody_else_serves_is_refused_in_one_line()
+    {
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf3"]);
+        string[] words = CliTool.Words("up", "--tun", "tf3");
+
+        ToolResult second = await _namespace.RunAsync(words[0], words[1..]);
+
+        AssertOneLine(second, 1, "tf3");
+    }
+
+    [Test]
+    public async Task Name_of_another_kind_of_interface_is_refused_in_one_line()
+    {
+        string[] words = CliTool.Words("up", "--tun", "lo");
+
+        AssertOneLine(await _namespace.RunAsync(words[0], words[1..]), 1, "'lo'");
+    }
+
+    [Test]
+    public async Task Address_that_the_kernel_refuses_leaves_nothing_behind()
+    {
+        string[] words = CliTool.Words("up", "--tun", "tf6", "--address", "192.0.2.1/24", "--address", "ff02::1/64");
+
+        ToolResult result = await _namespace.RunAsync(words[0], words[1..]);
+
+        AssertOneLine(result, 1, "ff02::1/64");
+        Assert.That((await _namespace.RunAsync("ip", "link", "show", "tf6")).ExitCode, Is.Not.Zero, "the device is left");
+    }
+
+    [Test]
+    public async Task Missing_rights_are_one_line()
+    {
+        if (Requirements.Find("setpriv") is null)
+            Assert.Ignore("setpriv is not installed");
+        ToolResult result = await _namespace.RunAsync("setpriv", ["--bounding-set=-net_admin", "--inh-caps=-net_admin", .. CliTool.Words("up", "--tun", "tf4")]);
+
+        AssertOneLine(result, 1, "CAP_NET_ADMIN");
+        Assert.That((await _namespace.RunAsync("ip", "link", "show", "tf4")).ExitCode, Is.Not.Zero, "the device is left");
+    }
+
+    [Test]
+    public async Task Unknown_interface_to_bind_to_is_one_line()
+    {
+        string[] words = CliTool.Words("up", "--tun", "tf5", "--interface", "nowhere0");
+
+        AssertOneLine(await _namespace.RunAsync(words[0], words[1..]), 1, "nowhere0");
+    }
+
+    private static void AssertOneLine(ToolResult result, int exitCode, string word)
+    {
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(exitCode), result.Error);
+            Assert.That(result.Error.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1), result.Error);
+            Assert.That(result.Error, Does.StartWith("tunflow: ").And.Contain(word));
+        }
+    }
+}

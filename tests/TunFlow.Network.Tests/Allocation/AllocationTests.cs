@@ -1,0 +1,212 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
+using TunFlow.Testing;
+
+namespace TunFlow.Network.Tests;
+
+/// <summary>Steady state allocates nothing per packet. Calls that complete at once are counted exactly on their thread; calls that wait are counted over the process, whose other threads may add a little.</summary>
+[NonParallelizable]
+internal sealed class AllocationTests
+{
+    private const int WarmUp = 2000;
+    private const int Rounds = 4000;
+
+    // The pools of the runtime (thread-local caches, timer and queue segments) settle now and then; one object per operation would be 24 bytes at least.
+    private const long NoiseBytesPerRound = 12;
+
+    [OneTimeSetUp]
+    public void NeedsOptimizedCode()
+    {
+        DebuggableAttribute? debuggable = typeof(StreamConnection).Assembly.GetCustomAttribute<DebuggableAttribute>();
+        if (debuggable is { IsJITOptimizerDisabled: true })
+        {
+            Assert.Ignore("In a debug build every asynchronous method allocates its state machine.");
+        }
+    }
+
+    [Test]
+    public async Task DatagramsThatAreReadyAllocateNothing()
+    {
+        using Socket server = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        server.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        await using IPacketConnection connection = await new UdpListener().ListenPacketAsync();
+        SocketAddress local = new IPEndPoint(IPAddress.Loopback, ((IPEndPoint)connection.LocalEndPoint!).Port).Serialize();
+        IPEndPoint destination = (IPEndPoint)server.LocalEndPoint!;
+        SocketAddress from = new(AddressFamily.InterNetwork);
+        byte[] large = new byte[65_536];
+        byte[] small = new byte[1500];
+        AssertAllocatesNothing(() =>
+        {
+            ValueTask send = connection.SendToAsync(small.AsMemory(0, 1200), destination);
+            if (!send.IsCompletedSuccessfully)
+            {
+                Assert.Fail("A datagram could not be sent at once.");
+            }
+
+            send.GetAwaiter().GetResult();
+            server.ReceiveFrom(small, SocketFlags.None, from);
+            for (int i = 0; i < 3; i++)
+            {
+                server.SendTo(small.AsSpan(0, 1200), SocketFlags.None, local);
+                ValueTask<ReceivedDatagram> receive = connection.ReceiveFromAsync(i switch { 0 => large, 1 => small, _ => Memory<byte>.Empty });
+                if (!receive.IsCompletedSuccessfully || (receive.Result.Length != 1200 && i < 2))
+                {
+                    Assert.Fail("A datagram on loopback was not there at once.");
+                }
+            }
+
+            server.SendTo(small.AsSpan(0, 1), SocketFlags.None, local);
+            _ = connection.ReceiveFromAsync(large).Result;
+            _ = connection.ReceiveFromAsync(large).Result;
+        });
+    }
+
+    [Test]
+    public async Task PacketsThroughAMemoryDeviceAllocateNothing()
+    {
+        (MemoryDevice first, MemoryDevice second) = MemoryDevice.CreatePair();
+        byte[] packet = new byte[1400];
+        PacketBuffer[] batch = [new(new byte[1500], 1400), new(new byte[1500], 1000)];
+        AssertAllocatesNothing(() =>
+        {
+            first.WriteAsync(packet).GetAwaiter().GetResult();
+            _ = second.ReadAsync(packet).Result;
+            first.WriteBatchAsync(batch).GetAwaiter().GetResult();
+            _ = second.ReadBatchAsync(batch).Result;
+        });
+        await first.DisposeAsync();
+        await second.DisposeAsync();
+    }
+
+    [Test]
+    public async Task AWaitingReaderOfAMemoryDeviceAllocatesNothing()
+    {
+        (MemoryDevice first, MemoryDevice second) = MemoryDevice.CreatePair();
+        using CancellationTokenSource cancel = new();
+        byte[] packet = new byte[1400];
+        byte[] buffer = new byte[1500];
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                ValueTask<int> read = second.ReadAsync(buffer, cancel.Token);
+                await first.WriteAsync(packet);
+                await read;
+            }
+        });
+        await first.DisposeAsync();
+        await second.DisposeAsync();
+    }
+
+    [Test]
+    public async Task StreamRoundTripsAllocateNothing()
+    {
+        ConnectionPair pair = await TcpLoopback.DialAsync(new TcpDialer());
+        using CancellationTokenSource cancel = new();
+        byte[] there = new byte[100];
+        byte[] back = new byte[100];
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                ValueTask<int> wait = pair.Peer.ReadAsync(Memory<byte>.Empty);
+                await pair.Subject.WriteAsync(there, cancel.Token);
+                await wait;
+                int received = await pair.Peer.ReadAsync(there);
+                ValueTask<int> read = pair.Subject.ReadAsync(back, cancel.Token);
+                await pair.Peer.WriteAsync(there.AsMemory(0, received));
+                await read;
+            }
+        });
+        await pair.DisposeAsync();
+    }
+
+    [Test]
+    public async Task DatagramsThroughASessionAllocateNothing()
+    {
+        using Socket server = new(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
+        server.Bind(new IPEndPoint(IPAddress.IPv6Loopback, 0));
+        CountingReceiver receiver = new();
+        await using IPacketRequestSender sender = await new PacketListenerProxy(new UdpListener()).NewSessionAsync(receiver);
+        IPEndPoint destination = (IPEndPoint)server.LocalEndPoint!;
+        SocketAddress from = new(AddressFamily.InterNetworkV6);
+        byte[] payload = new byte[1200];
+        long sent = 0;
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                await sender.WriteToAsync(payload, destination);
+                int length = server.ReceiveFrom(payload, SocketFlags.None, from);
+                server.SendTo(payload.AsSpan(0, length), SocketFlags.None, from);
+                sent++;
+                while (receiver.Count < sent)
+                {
+                    await Task.Yield();
+                }
+            }
+        });
+    }
+
+    private static void AssertAllocatesNothing(Action round)
+    {
+        for (int i = 0; i < WarmUp; i++)
+        {
+            round();
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < Rounds; i++)
+        {
+            round();
+        }
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(Rounds), "bytes allocated");
+    }
+
+    private static async Task AssertAllocatesNothingAsync(Func<int, Task> run)
+    {
+        // Away from the test runner's contexts, whose flow allocates.
+        Task<long> measurement;
+        using (ExecutionContext.SuppressFlow())
+        {
+            measurement = Task.Run(() => MeasureAsync(run));
+        }
+
+        long bytes = await measurement;
+        TestContext.Out.WriteLine($"{(double)bytes / Rounds:F1} bytes per round");
+        Assert.That((double)bytes / Rounds, Is.LessThan(NoiseBytesPerRound), "bytes per round");
+    }
+
+    /// <summary>The least of a few measurements: what the library allocates per packet is in all of them, what the rest of the process does isn't.</summary>
+    private static async Task<long> MeasureAsync(Func<int, Task> run)
+    {
+        await run(WarmUp);
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 8 && least >= NoiseBytesPerRound * Rounds; attempt++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            await run(Rounds);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
+
+        return least;
+    }
+
+    private sealed class CountingReceiver : IPacketResponseReceiver
+    {
+        private long _count;
+
+        public long Count => Volatile.Read(ref _count);
+
+        public ValueTask WriteFromAsync(ReadOnlyMemory<byte> payload, IPEndPoint source, CancellationToken cancellationToken = default)
+        {
+            Interlocked.Increment(ref _count);
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
