@@ -100,6 +100,7 @@ public sealed class Tally
                 Skip(name, LastLine((string?)test.Element("system-out")) ?? "not run");
                 break;
             default:
+                Console.WriteLine($"--- {name}\n{(string?)test.Element("system-out")}");
                 Fail(name, LastLine((string?)test.Element("system-out")) ?? (string?)test.Element("failure")?.Attribute("message") ?? "failed");
                 break;
         }

@@ -71,6 +71,15 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
     pcb->mss = TF_MIN_MSS;
   }
 #endif
+#if !TF_UNCURE_ZERO_WINDOW
+  /* tcp_write() sizes segments by half the largest window seen, and by the MSS
+   * while that is nothing. After a SYN without a window, a tiny one would make
+   * the limit smaller than what is queued already: an assertion, and a 16-bit
+   * underflow behind it. So the limit starts where it may only grow. */
+  if (pcb->snd_wnd_max < 2) {
+    pcb->snd_wnd_max = 2u * pcb->mss;
+  }
+#endif
   uint32_t most = (pcb->flags & TF_WND_SCALE) != 0 ? flow->window : LWIP_MIN(flow->window, 65535u);
   flow->window = most;
   pcb->rcv_wnd = most;

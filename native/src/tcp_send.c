@@ -116,7 +116,7 @@ static uint32_t append(tf_flow *flow, tf_block *block, const uint8_t *data, uint
     uint32_t part = LWIP_MIN(length - taken, most);
     u8_t flags = more || taken + part < length ? TCP_WRITE_FLAG_MORE : 0;
 #if TF_UNCURE_OVERSIZE
-    flags |= TCP_WRITE_FLAG_COPY;
+    flags |= TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE; /* MORE: allocate for what may follow */
 #endif
     if (tcp_write(pcb, data + taken, (u16_t)part, flags) != ERR_OK) {
       break;

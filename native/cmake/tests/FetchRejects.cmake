@@ -13,6 +13,7 @@ endfunction()
 function(expect what code_expected text)
   set(ENV{LWIP_SOURCE_DIR} "${WORK_DIR}")
   execute_process(COMMAND "${CMAKE_COMMAND}" -P "${fetch}" RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  string(REGEX REPLACE "[ \n]+" " " output "${output}") # CMake wraps its messages
   if(NOT code EQUAL code_expected OR NOT output MATCHES "${text}")
     message(FATAL_ERROR "${what}: exit code ${code}, expected ${code_expected} with \"${text}\":\n${output}")
   endif()
@@ -47,6 +48,7 @@ unset(ENV{LWIP_SOURCE_DIR})
 execute_process(
   COMMAND "${CMAKE_COMMAND}" "-DTUNFLOW_CACHE_DIR=${cache}" -P "${fetch}"
   RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+string(REGEX REPLACE "[ \n]+" " " output "${output}")
 if(NOT code EQUAL 1 OR NOT output MATCHES "does not hold lwIP 2.2.1 and was removed" OR EXISTS "${cache}/lwip-2.2.1.zip")
   message(FATAL_ERROR "a changed archive in the cache: exit code ${code}:\n${output}")
 endif()

@@ -6,7 +6,8 @@
 #
 #   trap.sh NAME OBJECTS_FILE LWIP_DIR NATIVE_DIR WORK_DIR COMPILER TEST...
 #
-# NAME "none" takes nothing out: every test must pass. That control run makes the other results mean something.
+# NAME may join cures with "+", where either alone is enough. NAME "none" takes nothing out: every test must pass. That
+# control run makes the other results mean something.
 # A test named "build" stands for the build itself, which must then fail.
 set -u
 name=$1 objects=$2 lwip=$3 native=$4 work=$5 compiler=$6
@@ -18,7 +19,9 @@ printf '#define TF_INSTANCE_LIST(X) X(0)\n' > "$work/tf_instances.h"
 
 flags="-std=gnu11 -O0 -w -fno-strict-aliasing -fsanitize=address,undefined -fno-sanitize-recover=all"
 flags="$flags -DTF_TEST_HOOKS=1 -DTUNFLOW_INSTANCES=1 -DTF_INSTANCE=0"
-[ "$name" = none ] || flags="$flags -DTF_UNCURE_$name=1"
+for cure in $(echo "$name" | tr + " "); do
+    [ "$cure" = none ] || flags="$flags -DTF_UNCURE_$cure=1"
+done
 includes="-I$work -I$native/include -I$native/src -I$native/port -I$lwip/src/include -I$lwip/src -I$lwip/src/core"
 
 # One stack needs no renaming, except of the name that api.c reaches it by.

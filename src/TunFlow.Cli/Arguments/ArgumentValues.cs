@@ -21,8 +21,11 @@ internal static class ArgumentValues
     {
         if (text is "direct://")
             return;
+        if (text.StartsWith("direct://", StringComparison.Ordinal))
+            throw CliException.Usage($"{option}: direct:// has no host");
         int end = text.IndexOf("://", StringComparison.Ordinal);
-        throw CliException.Usage(end > 0 && text.AsSpan(0, end).IndexOfAnyExceptInRange('a', 'z') < 0
+        bool named = end > 0 && text[..end].All(static c => char.IsAsciiLetterOrDigit(c) || c is '+' or '-' or '.');
+        throw CliException.Usage(named
             ? $"{option}: {text[..end]}:// is not supported; direct:// is"
             : $"{option}: not a proxy URL; direct:// is supported");
     }

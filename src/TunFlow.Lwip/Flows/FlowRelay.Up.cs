@@ -1,5 +1,3 @@
-using System.Buffers;
-using TunFlow.Interop;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip;
@@ -7,23 +5,17 @@ namespace TunFlow.Lwip;
 /// <content>From the application to the upstream.</content>
 internal sealed partial class FlowRelay
 {
-    /// <summary>From this size on a piece is written from where it lies; smaller ones are worth a copy to save the upstream's call for each.</summary>
-    private const int DirectWrite = 16 * 1024;
-
-    private const int GatherBuffer = 64 * 1024;
-
-    private NativeMemory? _upWindow;
-    private byte[]? _gathered;
-
     private async Task<PumpEnd> PumpUpAsync(StreamConnection upstream)
     {
+        BorrowedChunks received = new(_flow);
         while (true)
         {
-            ReadOnlyMemory<byte> chunk;
-            bool end;
+            ReadOnlyMemory<byte> chunk = default;
+            bool end = true;
             try
             {
-                chunk = NextChunk(out end);
+                if (!_flow.ReadsAborted)
+                    chunk = received.Next(out end);
                 if (chunk.IsEmpty && !end)
                 {
                     await _flow.WaitReadableAsync(CancellationToken.None).ConfigureAwait(false);
@@ -36,23 +28,30 @@ internal sealed partial class FlowRelay
             }
 
             if (end)
-                return _flow.ReadsAborted ? PumpEnd.UpstreamBroken : await CompleteAsync(upstream).ConfigureAwait(false);
+                return _flow.ReadsAborted ? GiveUp(received) : await CompleteAsync(upstream).ConfigureAwait(false);
 
-            int consumed = 0;
             try
             {
-                await upstream.WriteAsync(chunk, CancellationToken.None).ConfigureAwait(false);
-                consumed = chunk.Length;
+                ValueTask write = upstream.WriteAsync(chunk, CancellationToken.None);
+                if (!write.IsCompleted)
+                    received.Flush();
+                await write.ConfigureAwait(false);
             }
             catch (Exception exception)
             {
+                received.GiveUp();
                 return Broken(exception);
             }
-            finally
-            {
-                ReleaseChunk(consumed);
-            }
+
+            received.Written();
+            Interlocked.Add(ref _context.Counters.StreamBytesUp, chunk.Length);
         }
+    }
+
+    private static PumpEnd GiveUp(BorrowedChunks received)
+    {
+        received.GiveUp();
+        return PumpEnd.UpstreamBroken;
     }
 
     private async Task<PumpEnd> CompleteAsync(StreamConnection upstream)
@@ -66,49 +65,6 @@ internal sealed partial class FlowRelay
         {
             return Broken(exception);
         }
-    }
-
-    /// <summary>Bytes to write, which stay in the flow (and keep its window closed) until <see cref="ReleaseChunk"/>.</summary>
-    private unsafe ReadOnlyMemory<byte> NextChunk(out bool end)
-    {
-        if (_flow.ReadsAborted)
-        {
-            end = true;
-            return default;
-        }
-
-        Span<TfSlice> slices = stackalloc TfSlice[NativeMethods.TF_MAX_SLICES];
-        int total = _flow.Borrow(slices, out int count, out end);
-        if (total == 0)
-            return default;
-
-        end = false;
-        if (count == 1 || slices[0].Length >= DirectWrite)
-            return (_upWindow ??= new NativeMemory()).Attach(slices[0].Data, (int)slices[0].Length);
-
-        _gathered = ArrayPool<byte>.Shared.Rent(GatherBuffer);
-        int length = 0;
-        foreach (ref readonly TfSlice slice in slices[..count])
-        {
-            int take = (int)Math.Min(slice.Length, (ulong)(GatherBuffer - length));
-            new ReadOnlySpan<byte>(slice.Data, take).CopyTo(_gathered.AsSpan(length));
-            length += take;
-        }
-
-        return _gathered.AsMemory(0, length);
-    }
-
-    private void ReleaseChunk(int consumed)
-    {
-        _upWindow?.Detach();
-        if (_gathered is { } buffer)
-        {
-            _gathered = null;
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
-        _flow.ReturnBorrowed(consumed);
-        Interlocked.Add(ref _context.Counters.StreamBytesUp, consumed);
     }
 
     /// <summary>Says which side an exception of an upstream's call belongs to: after the flow's end it is our own Abort that comes back.</summary>

@@ -76,6 +76,9 @@ internal sealed partial class LwipFlow
         return total;
     }
 
+    /// <summary>Opens the window by the first bytes of a borrow, which goes on with those behind them.</summary>
+    public void Consume(int length) => _stack.Consume(this, length);
+
     public void ReturnBorrowed(int consumed) => _stack.ReturnBorrowed(this, consumed);
 
     public ValueTask WaitReadableAsync(CancellationToken cancellationToken) => _readSignal.WaitAsync(cancellationToken);

@@ -59,6 +59,15 @@ internal sealed unsafe partial class LwipStack
         Leave();
     }
 
+    /// <summary>Opens the window by the first bytes of a borrow, which goes on.</summary>
+    public void Consume(LwipFlow flow, int length)
+    {
+        if (!TryEnter())
+            return;
+        _ = NativeMethods.tf_flow_consume(_index, _clock.Now, flow.Id, (uint)length);
+        Leave();
+    }
+
     public int Write(LwipFlow flow, ReadOnlySpan<byte> data)
     {
         if (!TryEnter())

@@ -9,6 +9,8 @@ namespace TunFlow.Lwip;
 /// timer if the next deadline came nearer, pass packets to the device.</para>
 /// <para>Events are noted in their endpoint under the lock and dispatched after it, by possibly several threads at once: an endpoint acts
 /// on the sum of what was noted, so the order of dispatches doesn't matter.</para>
+/// <para>A status that is thrown away (<c>_ =</c>) says that the id is stale or the flow past that state: the caller's intent, to end or
+/// to pass on something, then needs nothing more.</para>
 /// <para>The native stack is destroyed when it was shut down and the last endpoint was closed, whichever comes later: memory that an
 /// upstream's pending write still reads belongs to a flow that isn't closed.</para>
 /// </remarks>

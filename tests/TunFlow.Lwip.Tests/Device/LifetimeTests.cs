@@ -48,7 +48,7 @@ internal sealed class LifetimeTests : DeviceFixture
         long start = Environment.TickCount64;
         await Device.DisposeAsync();
         Assert.That(Environment.TickCount64 - start, Is.LessThan(3000));
-        Assert.That(peer.WasReset, Is.True.After(1000, 10));
+        Assert.That(() => peer.WasReset, Is.True.After(1000, 10));
 
         // Its write still reads memory of the stack, which is freed when it returns.
         gate.SetResult();
