@@ -88,7 +88,7 @@ public static class Fuzzing
             throw new CommandException($"llvm-cov failed: {json}");
 
         var files = System.Text.Json.JsonDocument.Parse(json).RootElement.GetProperty("data")[0].GetProperty("files").EnumerateArray();
-        var measured = files.ToDictionary(
+        var measured = files.Where(f => MeasuredFiles.Any(m => f.GetProperty("filename").GetString()!.EndsWith($"/core/{m}"))).ToDictionary(
             f => System.IO.Path.GetFileName(f.GetProperty("filename").GetString()!),
             f => f.GetProperty("summary").GetProperty("lines").GetProperty("percent").GetDouble());
         var low = new List<string>();

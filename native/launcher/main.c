@@ -8,6 +8,7 @@
 #include "tun.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,8 @@ static int run(const struct options *options)
     close(tun);
     if (!channel_wait_for_go(options->socket))
         return EXIT_SETUP;
+    /* A managed caller ignores SIGPIPE and exec would hand that down, but programs in pipelines count on the default. */
+    signal(SIGPIPE, SIG_DFL);
     execvp(options->command[0], options->command);
     int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     failure_set(&failure, errno, "cannot execute '%s'", options->command[0]);

@@ -2,7 +2,6 @@ using TunFlow.Cli.Arguments;
 using TunFlow.Cli.Output;
 using TunFlow.Cli.Run;
 using TunFlow.Cli.Up;
-using TunFlow.Network;
 
 namespace TunFlow.Cli;
 
@@ -22,7 +21,7 @@ internal static class Program
             Messages.Write(error, exception.Message);
             return exception.ExitCode;
         }
-        catch (Exception exception) when (exception is NetworkException or PlatformNotSupportedException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or PlatformNotSupportedException)
         {
             Messages.Write(error, exception.Message);
             return ExitCodes.Failure;

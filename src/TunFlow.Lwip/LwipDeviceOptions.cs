@@ -26,7 +26,7 @@ public sealed record LwipDeviceOptions
     /// <summary>The same for a session that talked to port 53 only. Default 10 seconds.</summary>
     public TimeSpan DnsIdleTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>TCP flows in any state, those being dialled included. Default 65,536.</summary>
+    /// <summary>TCP flows in any state, those being dialled included; at most 4,194,304. Default 65,536.</summary>
     public int MaxFlows { get; init; } = 65_536;
 
     /// <summary>Flows being dialled at once; further connection attempts are dropped and repeated by the application's TCP. Default 1,024.</summary>
@@ -35,23 +35,23 @@ public sealed record LwipDeviceOptions
     /// <summary>Of these, flows of one source address. Default 256.</summary>
     public int MaxPendingDialsPerSource { get; init; } = 256;
 
-    /// <summary>UDP sessions; beyond it the least recently used one makes room. Default 4,096.</summary>
+    /// <summary>UDP sessions; beyond it the least recently used one makes room; at most 1,048,576. Default 4,096.</summary>
     public int MaxSessions { get; init; } = 4096;
 
-    /// <summary>The largest receive window of a flow in bytes, 16 KiB to 1 MiB. Default 256 KiB.</summary>
-    public int ReceiveWindow { get; init; } = 256 * 1024;
+    /// <summary>The largest receive window of a flow in bytes, 16 KiB to 1 MiB. Default 512 KiB.</summary>
+    public int ReceiveWindow { get; init; } = 512 * 1024;
 
     /// <summary>Bytes that a flow may hold unacknowledged on the way to the application, 16 KiB to 1 MiB. Default 512 KiB.</summary>
     public int SendBuffer { get; init; } = 512 * 1024;
 
-    /// <summary>Everything the native stack allocates, in bytes. Default 256 MiB.</summary>
+    /// <summary>Everything the native stack allocates, in bytes, at least 4 MiB. Default 256 MiB.</summary>
     public long MaxNativeBytes { get; init; } = 256L * 1024 * 1024;
 
     /// <summary>Datagrams that may wait in a session, for instance while it is being opened. Default 256.</summary>
     public int SessionQueueLength { get; init; } = 256;
 
-    /// <summary>Bytes that may wait in <see cref="LwipDevice.ReadAsync"/>'s queue; what does not fit is dropped and counted, and TCP sends it again. Default 16 MiB.</summary>
-    public int OutputQueueBytes { get; init; } = 16 * 1024 * 1024;
+    /// <summary>Bytes that may wait in <see cref="LwipDevice.ReadAsync"/>'s queue; what does not fit is dropped and counted, and TCP sends it again. At least 128 KiB. Default 4 MiB.</summary>
+    public int OutputQueueBytes { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>ICMP messages, and challenge acknowledgments (RFC 5961 section 7), sent per second, each. Default 100.</summary>
     public int IcmpPerSecond { get; init; } = 100;
@@ -78,17 +78,16 @@ public sealed record LwipDeviceOptions
         InRange(DnsIdleTimeout, TimeSpan.FromDays(1), nameof(DnsIdleTimeout));
         InRangeOrInfinite(IdleTimeout, nameof(IdleTimeout));
         InRangeOrInfinite(KeepAliveInterval, nameof(KeepAliveInterval));
-        // Slots are 24 bits of an id.
-        InRange(MaxFlows, 1, (1 << 24) - 1, nameof(MaxFlows));
+        InRange(MaxFlows, 1, 1 << 22, nameof(MaxFlows));
         InRange(MaxPendingDials, 1, MaxFlows, nameof(MaxPendingDials));
-        InRange(MaxPendingDialsPerSource, 1, MaxPendingDials, nameof(MaxPendingDialsPerSource));
-        InRange(MaxSessions, 1, (1 << 24) - 1, nameof(MaxSessions));
+        InRange(MaxPendingDialsPerSource, 1, Math.Min(MaxPendingDials, 65_535), nameof(MaxPendingDialsPerSource));
+        InRange(MaxSessions, 1, 1 << 20, nameof(MaxSessions));
         InRange(ReceiveWindow, 16 * 1024, 1024 * 1024, nameof(ReceiveWindow));
         InRange(SendBuffer, 16 * 1024, 1024 * 1024, nameof(SendBuffer));
-        InRange(MaxNativeBytes, 1024 * 1024, long.MaxValue, nameof(MaxNativeBytes));
+        InRange(MaxNativeBytes, 4 * 1024 * 1024, long.MaxValue, nameof(MaxNativeBytes));
         InRange(SessionQueueLength, 1, 65_536, nameof(SessionQueueLength));
         InRange(OutputQueueBytes, 128 * 1024, int.MaxValue, nameof(OutputQueueBytes));
-        InRange(IcmpPerSecond, 0, 1_000_000, nameof(IcmpPerSecond));
+        InRange(IcmpPerSecond, 1, 1_000_000, nameof(IcmpPerSecond));
         const PacketOffloads known = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
         if ((ReadOffloads & ~known) != 0)
         {

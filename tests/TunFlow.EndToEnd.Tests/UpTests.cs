@@ -1,4 +1,6 @@
+using System.Net;
 using TunFlow.EndToEnd.Tests.Harness;
+using TunFlow.EndToEnd.Tests.Servers;
 
 namespace TunFlow.EndToEnd.Tests;
 
@@ -107,6 +109,52 @@ public sealed class UpTests
 
         AssertOneLine(result, 1, "CAP_NET_ADMIN");
         Assert.That((await _namespace.RunAsync("ip", "link", "show", "tf4")).ExitCode, Is.Not.Zero, "the device is left");
+    }
+
+    [Test]
+    public async Task Device_moves_between_namespaces_while_it_runs()
+    {
+        if (Requirements.Find("curl") is null)
+            Assert.Ignore("curl is not installed");
+        byte[] content = TestData.Create(50_000_000);
+        _namespace.Ip($"address add {Topology.Server4}/32 dev lo");
+        using HttpServer server = new(_namespace.Listen(new IPEndPoint(Topology.Server4, 0)), content);
+        string url = $"http://{Topology.Server4}:{server.Port}/";
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf7", "--stats"]);
+        using NetworkNamespace first = new();
+        using NetworkNamespace second = new();
+        _namespace.Ip($"link set tf7 netns {first.Name}");
+        Topology.Configure(first, "tf7");
+        // In the middle of a transfer: what the tunnel writes meanwhile meets a device that is down.
+        Task<ToolResult> interrupted = first.RunAsync("curl", "-sS", "--limit-rate", "10M", "--max-time", "3", "-o", "/dev/null", url);
+        await Task.Delay(500);
+
+        first.Ip($"link set tf7 netns {second.Name}");
+        Topology.Configure(second, "tf7");
+        ToolResult curl = await second.RunAsync("sh", "-c", $"curl -sS {url} | sha256sum");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(curl.Succeeded(), Does.StartWith(TestData.Hash(content)));
+            Assert.That((await interrupted).ExitCode, Is.Not.Zero, "the device was not moved in the middle of it");
+            Assert.That(await tunnel.StopAsync(), Is.Zero, tunnel.Errors());
+        }
+    }
+
+    [Test]
+    public async Task Statistics_are_printed_on_request()
+    {
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf8", "--stats"]);
+
+        _ = NamespaceCalls.Kill(tunnel.Id, 10);
+
+        for (int i = 0; i < 200 && !tunnel.Errors().Contains("native memory", StringComparison.Ordinal); i++)
+            await Task.Delay(50);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(tunnel.Errors(), Does.Contain("TCP flows     0 opened"));
+            Assert.That(await tunnel.StopAsync(), Is.Zero);
+        }
     }
 
     [Test]

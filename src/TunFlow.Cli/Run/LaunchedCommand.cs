@@ -30,7 +30,9 @@ internal sealed class LaunchedCommand : IDisposable
             ProcessStartInfo start = new(launcher) { UseShellExecute = false };
             foreach (string word in (string[])["--socket", Text(channel.ChildDescriptor), "--mtu", Text(options.Mtu), "--", .. options.Command])
                 start.ArgumentList.Add(word);
-            Process process = Process.Start(start)!;
+            Process process;
+            using (new DescriptorLimit())
+                process = Process.Start(start)!;
             channel.CloseChildEnd();
             signals.Attach(process);
             return new LaunchedCommand(channel, process);

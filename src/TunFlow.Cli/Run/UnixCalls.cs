@@ -9,6 +9,12 @@ internal static partial class UnixCalls
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     internal static partial int Kill(int process, int signal);
 
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    internal static partial int GetParent();
+
+    [LibraryImport("libc", EntryPoint = "prlimit64", SetLastError = true)]
+    internal static unsafe partial int ResourceLimit(int process, int resource, ResourceLimit* set, ResourceLimit* get);
+
     [LibraryImport("libc", EntryPoint = "getpgrp")]
     internal static partial int GetProcessGroup();
 

@@ -10,6 +10,9 @@ internal sealed unsafe partial class LwipStack
     /// <summary>A SYN that waits longer than its dial may take, plus this, is a leak; the native stack then ends it.</summary>
     private static readonly TimeSpan PendingMargin = TimeSpan.FromSeconds(5);
 
+    /// <summary>What a queued datagram of an Ethernet-sized packet takes, with what the native stack keeps beside it.</summary>
+    private const uint LikelyDatagram = 2048;
+
     public static LwipStack Create(LwipDeviceOptions options, IStackOwner owner)
     {
         NativeLibraryInfo.ThrowIfUnsupported();
@@ -19,11 +22,13 @@ internal sealed unsafe partial class LwipStack
         config.MaxFlows = (uint)options.MaxFlows;
         config.MaxPending = (uint)options.MaxPendingDials;
         config.MaxPendingSource = (uint)options.MaxPendingDialsPerSource;
+        config.MaxHalfOpen = Math.Min(config.MaxHalfOpen, config.MaxFlows);
         config.MaxSessions = (uint)options.MaxSessions;
         config.ReceiveWindow = (uint)options.ReceiveWindow;
         config.FlowBytes = Math.Max(config.FlowBytes, 2 * (uint)options.ReceiveWindow);
         config.SendBuffer = (uint)options.SendBuffer;
         config.SessionDatagrams = (uint)options.SessionQueueLength;
+        config.SessionBytes = Math.Max(config.SessionBytes, (uint)options.SessionQueueLength * LikelyDatagram);
         config.OutputBytes = (uint)options.OutputQueueBytes;
         config.IcmpPerSecond = (uint)options.IcmpPerSecond;
         config.MaxBytes = (ulong)options.MaxNativeBytes;

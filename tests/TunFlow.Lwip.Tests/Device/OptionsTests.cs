@@ -14,7 +14,7 @@ internal sealed class OptionsTests
         yield return Case(good with { DialTimeout = TimeSpan.Zero }, nameof(good.DialTimeout));
         yield return Case(good with { DialTimeout = Timeout.InfiniteTimeSpan }, nameof(good.DialTimeout));
         yield return Case(good with { IdleTimeout = TimeSpan.Zero }, nameof(good.IdleTimeout));
-        yield return Case(good with { MaxFlows = 1 << 24 }, nameof(good.MaxFlows));
+        yield return Case(good with { MaxFlows = 1 << 23 }, nameof(good.MaxFlows));
         yield return Case(good with { MaxFlows = 10 }, nameof(good.MaxPendingDials));
         yield return Case(good with { MaxPendingDialsPerSource = 2000 }, nameof(good.MaxPendingDialsPerSource));
         yield return Case(good with { ReceiveWindow = 1000 }, nameof(good.ReceiveWindow));
@@ -60,7 +60,7 @@ internal sealed class OptionsTests
         LwipDeviceOptions small = new()
         {
             MaxFlows = 1, MaxPendingDials = 1, MaxPendingDialsPerSource = 1, MaxSessions = 1, ReceiveWindow = 16 * 1024, SendBuffer = 16 * 1024,
-            MaxNativeBytes = 1024 * 1024, SessionQueueLength = 1, OutputQueueBytes = 128 * 1024, IcmpPerSecond = 0,
+            MaxNativeBytes = 4 * 1024 * 1024, SessionQueueLength = 1, OutputQueueBytes = 128 * 1024, IcmpPerSecond = 1,
             IdleTimeout = TimeSpan.FromMilliseconds(1), KeepAliveInterval = Timeout.InfiniteTimeSpan,
         };
         LwipDeviceOptions large = new()

@@ -91,7 +91,10 @@ public sealed class TcpPeer
         {
             await WaitAsync(() => WasReset || _peerWindow - (_next - _acknowledged) > 0, limit).ConfigureAwait(false);
             Assert.That(WasReset, Is.False, "reset while sending");
+            // The edge of a scaled window may move back by less than one unit of it, and so below what is in flight.
             int length = (int)Math.Min(Math.Min(data.Length, Mss), Read(() => _peerWindow - (_next - _acknowledged)));
+            if (length <= 0)
+                continue;
             Send(TcpFlags.Ack | TcpFlags.Psh, Advance(length), data.Span[..length]);
             data = data[length..];
         }
@@ -146,9 +149,12 @@ public sealed class TcpPeer
         }
         catch (TimeoutException)
         {
-            Assert.Fail($"Nothing happened: open {IsOpen}, reset {WasReset}, FIN {FinReceived}, received {_received.Length}, unacknowledged {_next - _acknowledged}, window {_peerWindow}.");
+            Assert.Fail($"Nothing happened: {Describe()}.");
         }
     }
+
+    public string Describe() => Read(() =>
+        $"open {IsOpen}, reset {WasReset}, FIN {FinReceived}, received {_received.Length}, sent {_next - _initial}, unacknowledged {_next - _acknowledged}, window {_peerWindow}");
 
     internal void OnPacket(ParsedPacket packet)
     {

@@ -1,0 +1,50 @@
+# cmake -DREADELF= -DFILE= -DKIND=<library|program> -DOBJECT=<one of its objects> -DPROCESSOR= -P CheckHardening.cmake
+# What the flags promise has to be in the shipped file, whatever compiler and distribution made it.
+cmake_minimum_required(VERSION 3.21)
+execute_process(COMMAND "${READELF}" -W -h -l -d -n --dyn-syms "${FILE}"
+  OUTPUT_VARIABLE elf COMMAND_ERROR_IS_FATAL ANY)
+set(problems "")
+
+macro(expect what pattern)
+  if(NOT elf MATCHES "${pattern}")
+    list(APPEND problems "${what}")
+  endif()
+endmacro()
+
+macro(refuse what pattern)
+  if(elf MATCHES "${pattern}")
+    list(APPEND problems "${what}: ${CMAKE_MATCH_0}")
+  endif()
+endmacro()
+
+expect("no RELRO segment" "GNU_RELRO")
+expect("symbols are bound lazily (no BIND_NOW)" "BIND_NOW|FLAGS_1[^\n]*NOW")
+expect("the stack may be executable" "GNU_STACK[^\n]* RW +0x")
+expect("no stack protector" "__stack_chk_fail")
+expect("position dependent" "Type: +DYN")
+refuse("a segment is writable and executable" "LOAD[^\n]* RWE ")
+refuse("it has a run path" "\\((RPATH|RUNPATH)\\)[^\n]*")
+if(PROCESSOR STREQUAL "x86_64" AND OBJECT)
+  # Looked for in the object: the linker takes the mark away again where the system's start-up files lack it.
+  execute_process(COMMAND "${READELF}" -n "${OBJECT}" OUTPUT_VARIABLE notes COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT notes MATCHES "IBT, SHSTK")
+    list(APPEND problems "compiled without control-flow protection (IBT, SHSTK)")
+  endif()
+endif()
+if(KIND STREQUAL "library")
+  # Defined dynamic symbols are the C ABI and nothing else.
+  string(REGEX MATCHALL "(GLOBAL|WEAK) +DEFAULT +[0-9]+ [^\n]+" exported "${elf}")
+  list(FILTER exported EXCLUDE REGEX " tf_[a-z0-9_]+$")
+  if(exported)
+    list(APPEND problems "it exports more than tf_*: ${exported}")
+  endif()
+  expect("it exports no tf_abi_version" " tf_abi_version\n")
+else()
+  expect("no fortified calls" "_chk@|_chk ")
+endif()
+
+if(problems)
+  list(JOIN problems "\n  " problems)
+  message(FATAL_ERROR "${FILE}:\n  ${problems}")
+endif()
+message(STATUS "${FILE}: hardened as asked")
