@@ -326,6 +326,10 @@ TF_API int32_t tf_session_send(uint32_t stack, uint64_t now, uint64_t id, const 
 /* [lock] Answers a received datagram with an ICMP error that quotes it, within
  * icmp_per_second. Returns 1 if it was sent, 0 if the limit swallowed it. */
 TF_API int32_t tf_session_refuse(uint32_t stack, uint64_t now, uint64_t id, const tf_datagram *datagram, uint32_t refusal);
+/* [lock] The same for a datagram that is gone already: the quote is made up from
+ * the session's source and `destination` (what RFC 1122 3.2.2 needs to find the
+ * application's socket), with an empty payload. */
+TF_API int32_t tf_session_refuse_remote(uint32_t stack, uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal);
 /* [lock] Microseconds without traffic in either direction after which the
  * session ends with TF_E_TIMEOUT. */
 TF_API int32_t tf_session_set_idle(uint32_t stack, uint64_t now, uint64_t id, uint64_t idle);

@@ -196,6 +196,9 @@ int32_t tf_session_send(uint32_t stack, uint64_t now, uint64_t id, const tf_endp
 int32_t tf_session_refuse(uint32_t stack, uint64_t now, uint64_t id, const tf_datagram *datagram, uint32_t refusal) {
   GUARDED(stack, session_refuse(now, id, datagram, refusal));
 }
+int32_t tf_session_refuse_remote(uint32_t stack, uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal) {
+  GUARDED(stack, session_refuse_remote(now, id, destination, refusal));
+}
 int32_t tf_session_set_idle(uint32_t stack, uint64_t now, uint64_t id, uint64_t idle) {
   GUARDED(stack, session_set_idle(now, id, idle));
 }

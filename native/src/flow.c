@@ -93,6 +93,7 @@ void tf_flow_mount(tf_flow *flow) {
     tcp_active_pcbs = flow->pcb;
   }
   tf.mounted = flow;
+  tf.assert_failed = 0; /* what failed from here on is this flow's */
 }
 
 void tf_flow_unmount(void) {
@@ -254,21 +255,21 @@ void tf_flow_schedule(tf_flow *flow) {
   uint64_t deadline = TF_NO_DEADLINE;
   switch (flow->state) {
     case TF_PENDING:
-      deadline = flow->since + tf.config.pending_timeout;
+      deadline = tf_after(flow->since, tf.config.pending_timeout);
       break;
     case TF_HALF_OPEN:
-      deadline = flow->since + tf.config.half_open_timeout;
+      deadline = tf_after(flow->since, tf.config.half_open_timeout);
       break;
     case TF_WAITING:
-      deadline = flow->since + tf.config.time_wait;
+      deadline = tf_after(flow->since, tf.config.time_wait);
       break;
     case TF_OPEN:
       if (!flow->owned) {
-        deadline = flow->since + flow->linger;
+        deadline = tf_after(flow->since, flow->linger);
         break;
       }
       if (tf.config.idle_timeout != 0) {
-        deadline = flow->last_active + tf.config.idle_timeout;
+        deadline = tf_after(flow->last_active, tf.config.idle_timeout);
       }
       if (tf.config.keepalive_interval != 0) {
         uint64_t probe = flow->last_active + tf.config.keepalive_interval * (1u + flow->keepalives);
@@ -434,7 +435,7 @@ static int32_t op_flow_close(uint64_t now, uint64_t id, uint64_t linger) {
   if (flow->state == TF_WAITING) {
     return TF_OK;
   }
-  flow->since = now;
+  flow->since = tf.now;
   flow->linger = flow->drained ? tf.config.half_closed_timeout : linger;
   tf_flow_mount(flow);
   /* Not tcp_close(): it compares the window with its compile-time size to see

@@ -49,8 +49,6 @@ int tf_input_fragment(const tf_parsed *parsed) {
   rx->fragment = 1;
   uint32_t before = tf.reassembly_bytes;
   tf.reassembly_bytes += rx->charged;
-  /* lwIP ages what it holds in seconds; ticks run until the oldest must be gone. */
-  tf.reassembly_until = tf.now + (IP_REASS_MAXAGE + 2) * TF_REASSEMBLY_TICK;
   if (tf.next_reassembly == TF_NO_DEADLINE) {
     tf.next_reassembly = tf.now + TF_REASSEMBLY_TICK;
   }
@@ -99,7 +97,7 @@ void tf_reassembly_tick(uint64_t now) {
   if (tf.reassembly_bytes < before) {
     tf_drop_count(TF_DROP_REASSEMBLY);
   }
-  tf.next_reassembly = tf.reassembly_bytes != 0 && now < tf.reassembly_until ? now + TF_REASSEMBLY_TICK : TF_NO_DEADLINE;
+  tf.next_reassembly = tf.reassembly_bytes != 0 ? now + TF_REASSEMBLY_TICK : TF_NO_DEADLINE;
 }
 
 /* Ages everything away. */

@@ -27,7 +27,8 @@ static void finish_icmp(uint8_t *ip, uint32_t header, uint32_t length) {
 }
 
 int tf_input_echo(const tf_parsed *parsed) {
-  if ((tf.config.flags & TF_STACK_ECHO_REPLY) == 0) {
+  /* A reply as long as a request that exceeds the MTU could not be delivered. */
+  if ((tf.config.flags & TF_STACK_ECHO_REPLY) == 0 || parsed->length > tf.config.mtu) {
     tf_drop_count(TF_DROP_ECHO);
     return 0;
   }

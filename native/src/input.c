@@ -88,13 +88,15 @@ static void neutralise_mss(uint8_t *tcp) {
     if (size == 0 || size > length) {
       return;
     }
-    if (option[0] == 2) {
+    if (option[0] >= 2 && option[0] <= 4) { /* window scale and SACK, too: agreed once */
       memset(option, 1, size);
     }
     option += size;
     length -= size;
   }
 }
+
+static void keep_borrowed(struct pbuf *p) { (void)p; }
 
 /* Gives an established flow's segment to lwIP. Returns 0 if it was dropped. */
 static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) {
@@ -119,11 +121,27 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
     tf_drop_count(TF_DROP_FLOW_BYTES);
     return 0;
   }
+  /* lwIP queues the first out-of-order segment without a look at the window's
+   * right edge, and asserts when it comes into order. */
+  uint32_t sequence = tf_get32(tcp + 4);
+  uint32_t span = payload + ((parsed->tcp_flags & TCP_FIN) != 0);
+  if (span != 0 && (parsed->tcp_flags & TCP_RST) == 0 && TCP_SEQ_GT(sequence, pcb->rcv_nxt) && TCP_SEQ_GT(sequence + span, pcb->rcv_nxt + pcb->rcv_wnd)) {
+    tf_flow_mount(flow);
+    tcp_send_empty_ack(pcb);
+    tf_flow_unmount();
+    return 1;
+  }
   /* A reference to the whole block is worth it for large segments only. */
   if (block != NULL && payload < block->capacity / 4) {
     block = NULL;
   }
-  struct pbuf *segment = tf_rx_alloc(tcp, parsed->length - parsed->transport, block, flow);
+  /* What occupies no sequence space lwIP never keeps. So acknowledgments, which
+   * give memory back, are taken even when there is no memory left. */
+  struct pbuf_custom borrowed = {.custom_free_function = keep_borrowed};
+  uint32_t whole = parsed->length - parsed->transport;
+  struct pbuf *segment = span == 0 && (parsed->tcp_flags & TCP_SYN) == 0
+                             ? pbuf_alloced_custom(PBUF_RAW, (u16_t)whole, PBUF_REF, &borrowed, tcp, (u16_t)whole)
+                             : tf_rx_alloc(tcp, whole, block, flow);
   if (segment == NULL) {
     return 0;
   }
@@ -161,8 +179,7 @@ static int input_segment(const tf_parsed *parsed, tf_block *block) {
     return segment_for(flow, parsed, block);
   }
   if (opens) {
-    tf_pending_open(parsed);
-    return 1;
+    return tf_pending_open(parsed);
   }
   if ((parsed->tcp_flags & TCP_RST) != 0) {
     return 1;
@@ -184,6 +201,16 @@ int tf_input_one(const tf_packet *packet, tf_block *block) {
     tf_drop_count((uint32_t)reason);
     return 0;
   }
+  if (parsed.fragment && parsed.version == 6 && (tf_get16(parsed.ip + 42) & 0xFFF9) == 0) {
+    /* An atomic fragment is a whole packet (RFC 6946 4). lwIP would pass it on
+     * with its fragment header, behind the raw control blocks. */
+    uint8_t *ip = parsed.ip + 8;
+    memmove(ip, parsed.ip, 40);
+    tf_put16(ip + 4, parsed.length - 48);
+    ip[6] = parsed.protocol;
+    tf_packet whole = {.data = ip, .block = packet->block, .length = parsed.length - 8, .offload = packet->offload};
+    return tf_input_one(&whole, block);
+  }
   if (parsed.fragment) {
     return tf_input_fragment(&parsed);
   }
@@ -201,13 +228,23 @@ int tf_input_one(const tf_packet *packet, tf_block *block) {
   }
 }
 
+/* The block a packet lies in; a packet that is not inside it is borrowed memory. */
+static tf_block *block_of(const tf_packet *packet) {
+  if (packet->block == NULL) {
+    return NULL;
+  }
+  tf_block *block = tf_block_of(packet->block);
+  int inside = packet->data >= packet->block && (uint64_t)(packet->data - packet->block) + packet->length <= block->capacity;
+  return inside ? block : NULL;
+}
+
 static int32_t op_input(uint64_t now, const tf_packet *packets, uint32_t count) {
   tf_advance(now);
   int32_t taken = 0;
   for (uint32_t i = 0; i < count; i++) {
     tf.stats.packets_in++;
     tf.stats.bytes_in += packets[i].length;
-    taken += tf_input_one(&packets[i], packets[i].block != NULL ? tf_block_of(packets[i].block) : NULL);
+    taken += tf_input_one(&packets[i], block_of(&packets[i]));
     tf.assert_failed = 0;
     if (tf.reassembled != NULL) {
       tf_packet whole = {.data = tf.reassembled, .length = tf.reassembled_length};

@@ -18,6 +18,11 @@ u32_t *tf_note_output(const struct tcp_pcb *pcb, const struct tcp_hdr *header, u
       TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt)) {
     tf.stats.retransmissions++;
   }
+  if (pcb != NULL && (TCPH_FLAGS(header) & TCP_SYN) != 0) {
+    /* Also of a SYN-ACK sent again by a timer. MSS is the first option. */
+    uint32_t mss = tf.config.mtu - (IP_IS_V6(&pcb->remote_ip) ? 60 : 40);
+    tf_put32((uint8_t *)(uintptr_t)(header + 1), 0x02040000u | mss);
+  }
   return options;
 }
 
@@ -172,7 +177,7 @@ static err_t output_tcp(struct pbuf *p, uint32_t transport) {
   }
   /* Data waits in lwIP while the queue is full; what has no payload may go a
    * little further, since acknowledgments make room at the other end. */
-  if (tf.output_bytes + payload > tf.config.output_bytes + (payload == 0 ? tf.config.output_bytes / 4 : 0)) {
+  if (tf.output_bytes + payload > (uint64_t)tf.config.output_bytes + (payload == 0 ? tf.config.output_bytes / 4 : 0)) {
     if (payload == 0 || flow == NULL) {
       tf_drop_count(TF_DROP_OUTPUT_FULL);
       return ERR_OK;
@@ -207,6 +212,13 @@ static err_t output_tcp(struct pbuf *p, uint32_t transport) {
       entry->next_sequence = tf_get32(tcp + 4) + payload;
       entry->output.offload.gso_size = (uint16_t)payload;
     }
+  }
+  uint32_t most = tf.config.mtu - header;
+  if (payload > most) {
+    /* The MTU shrank behind this segment: the device cuts it as a super-packet. */
+    entry->flow = NULL;
+    entry->output.offload.gso_size = (uint16_t)most;
+    entry->output.packets = (payload + most - 1) / most;
   }
   queue_entry(entry);
   return ERR_OK;
@@ -300,20 +312,22 @@ static void finish(tf_entry *entry) {
 static int32_t op_output_take(uint64_t now, tf_output **entries, uint32_t max) {
   tf_advance(now);
   uint32_t count = 0;
-  while (count < max && tf.output_head != NULL) {
-    tf_entry *entry = tf.output_head;
-    tf.output_head = entry->next;
-    if (tf.output_head == NULL) {
-      tf.output_tail = NULL;
+  do {
+    while (count < max && tf.output_head != NULL) {
+      tf_entry *entry = tf.output_head;
+      tf.output_head = entry->next;
+      if (tf.output_head == NULL) {
+        tf.output_tail = NULL;
+      }
+      tf.output_entries--;
+      tf.output_bytes -= entry->output.length;
+      finish(entry);
+      tf.stats.packets_out++;
+      tf.stats.bytes_out += entry->output.length;
+      entries[count++] = &entry->output;
     }
-    tf.output_entries--;
-    tf.output_bytes -= entry->output.length;
-    finish(entry);
-    tf.stats.packets_out++;
-    tf.stats.bytes_out += entry->output.length;
-    entries[count++] = &entry->output;
-  }
-  tf_output_retry();
+    tf_output_retry(); /* may queue more: fewer than `max` means empty */
+  } while (count < max && tf.output_head != NULL);
   atomic_store_explicit(&tf_common_budgets[tf.index].output_pending, tf.output_entries, memory_order_relaxed);
   return (int32_t)count;
 }

@@ -10,7 +10,7 @@ struct tf_globals tf;
 static err_t init_netif(struct netif *netif) {
   netif->name[0] = 't';
   netif->name[1] = 'f';
-  netif->mtu = 1500;
+  netif->mtu = 65535; /* no segment is ever cut by lwIP; op_session_send and op_flow_accept lower it */
   netif->output = tf_netif_output4;
   netif->output_ip6 = tf_netif_output6;
   netif->flags = NETIF_FLAG_UP | NETIF_FLAG_LINK_UP; /* no broadcast: see the filter */
@@ -167,7 +167,6 @@ static int32_t op_create(uint32_t index, const tf_config *config, uint64_t now) 
     op_destroy();
     return TF_E_MEMORY;
   }
-  tf.netif.mtu = (u16_t)config->mtu;
   tf.icmp_bucket.tokens = tf.challenge_bucket.tokens = (uint64_t)config->icmp_per_second * 1000000u;
   tf.icmp_bucket.refilled = tf.challenge_bucket.refilled = now;
   return TF_OK;
@@ -200,7 +199,6 @@ static int32_t op_set_mtu(uint32_t mtu) {
     return TF_E_INVALID;
   }
   tf.config.mtu = mtu;
-  tf.netif.mtu = (u16_t)mtu;
   return TF_OK;
 }
 
@@ -208,7 +206,7 @@ static uint64_t op_deadline(void) { return tf_deadline(); }
 
 static int32_t op_tick(uint64_t now) {
   tf_advance(now);
-  tf_run_timers(now);
+  tf_run_timers(tf.now);
   return TF_OK;
 }
 

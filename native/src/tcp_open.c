@@ -82,6 +82,9 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
 #endif
   uint32_t most = (pcb->flags & TF_WND_SCALE) != 0 ? flow->window : LWIP_MIN(flow->window, 65535u);
   flow->window = most;
+  /* lwIP re-opens the window by no less than the MSS: jumbo segments over a
+   * small window would leave it closed for ever. */
+  pcb->mss = (u16_t)LWIP_MIN(pcb->mss, most / 2);
   pcb->rcv_wnd = most;
   pcb->rcv_ann_wnd = most;
   pcb->rcv_ann_right_edge = pcb->rcv_nxt + most;
@@ -160,17 +163,17 @@ static int store_syn(tf_flow *flow, const tf_parsed *parsed) {
   return 1;
 }
 
-void tf_pending_open(const tf_parsed *parsed) {
+int tf_pending_open(const tf_parsed *parsed) {
   uint32_t bucket = source_bucket(&parsed->key);
 #if !TF_UNCURE_PENDING_CAP
   if (tf.stats.flows_pending >= tf.config.max_pending || tf.source_counts[bucket] >= tf.config.max_pending_source) {
     tf_drop_count(TF_DROP_PENDING_LIMIT);
-    return;
+    return 0;
   }
 #endif
   tf_flow *flow = tf_flow_new(&parsed->key);
   if (flow == NULL) {
-    return;
+    return 0;
   }
   flow->state = TF_PENDING;
   flow->source_bucket = bucket;
@@ -179,10 +182,11 @@ void tf_pending_open(const tf_parsed *parsed) {
   if (!store_syn(flow, parsed)) {
     flow->owned = 0;
     tf_flow_end(flow, TF_E_MEMORY);
-    return;
+    return 0;
   }
   tf_flow_signal(flow, TF_EVENT_CONNECT);
   tf_flow_schedule(flow);
+  return 1;
 }
 
 /* Leaves the pending state, whatever comes next. */
@@ -252,17 +256,21 @@ static int32_t op_flow_accept(uint64_t now, uint64_t id) {
   tf.accepting = flow;
   tf.listener->local_port = lwip_ntohs(flow->key.destination_port);
   tcp_listen_pcbs.listen_pcbs = tf.listener;
+  tf.netif.mtu = (u16_t)tf.config.mtu; /* for the MSS, here and in tf_note_output; no segment is ever fragmented */
   tf_inject_syn(flow);
+  tf.netif.mtu = 65535;
   tcp_listen_pcbs.listen_pcbs = NULL;
   tf_flow_unmount();
   tf.accepting = NULL;
   if (flow->pcb == NULL) {
     tf.assert_failed = 0;
+    flow->status = TF_OK; /* on_error() heard of the control block that was given up */
+    flow->status_set = 0;
     return TF_E_MEMORY;
   }
   tf_pending_forget(flow);
   flow->state = TF_HALF_OPEN;
-  flow->since = flow->last_active = now;
+  flow->since = flow->last_active = tf.now;
   tf.stats.flows_half_open++;
   tf_flow_schedule(flow);
   tf_flow_settle(flow);

@@ -187,7 +187,7 @@ static int32_t op_flow_receive(uint64_t id, tf_slice *slices, uint32_t max, uint
     slices[(*count)++] = (tf_slice){chunk->data, chunk->length};
     bytes += (int32_t)chunk->length;
   }
-  if (bytes != 0) {
+  if (flow->receive_queue != 0) {
     return bytes;
   }
   if (flow->state == TF_DEAD && flow->status != TF_OK) {

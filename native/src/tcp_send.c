@@ -180,7 +180,7 @@ static int32_t op_flow_write(uint64_t now, uint64_t id, const uint8_t *data, uin
   if (status != TF_OK) {
     return status;
   }
-  flow->last_active = now;
+  flow->last_active = tf.now;
   uint32_t room = tf_send_room(flow);
   uint32_t wanted = length < room ? length : room;
   uint32_t taken = 0;
@@ -224,7 +224,7 @@ static int32_t op_flow_write_block(uint64_t now, uint64_t id, uint8_t *block, co
   if (data < block || (uint64_t)(data - block) + length > owner->capacity) {
     return TF_E_INVALID;
   }
-  flow->last_active = now;
+  flow->last_active = tf.now;
   uint32_t room = tf_send_room(flow);
   uint32_t wanted = length < room ? length : room;
   tf_flow_mount(flow);

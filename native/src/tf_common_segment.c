@@ -85,7 +85,7 @@ int32_t tf_output_copy(const tf_output *output, uint32_t index, uint8_t *buffer,
   sum = tf_checksum_add(sum, tcp, headers - transport);
   uint32_t room = capacity > headers ? capacity - headers : 0;
   if (inline_payload != 0) {
-    const uint8_t *bytes = output->slices[0].data + headers;
+    const uint8_t *bytes = output->slices[0].data + headers + offset;
     sum = tf_checksum_add(sum, bytes, part);
     memcpy(buffer + (room != 0 ? headers : 0), bytes, part < room ? part : room);
   } else {

@@ -243,7 +243,6 @@ struct tf_globals {
   uint32_t heap_count;
   uint64_t next_tick;       /* TF_NO_DEADLINE while nothing is busy */
   uint64_t next_reassembly;
-  uint64_t reassembly_until;
   uint32_t reassembly_bytes;
 
   tf_flow *accepting;       /* whose SYN lwIP is being given */
@@ -305,7 +304,7 @@ void tf_flow_drop_pcb(tf_flow *flow);
 void tf_tcp_setup(void);
 void tf_tcp_teardown(void);
 void tf_pending_arrival(tf_flow *flow, const tf_parsed *parsed);
-void tf_pending_open(const tf_parsed *parsed);
+int tf_pending_open(const tf_parsed *parsed);
 void tf_pending_forget(tf_flow *flow);
 int tf_inject_syn(tf_flow *flow);
 void tf_inject_tcp(uint8_t *ip, uint32_t transport, struct pbuf *segment);
@@ -361,6 +360,8 @@ void tf_output_retry(void);
 
 /* The clock never goes back, whatever the caller says. */
 static inline void tf_advance(uint64_t now) { tf.now = now > tf.now ? now : tf.now; }
+/* "Never" stays never: a sum that wrapped would be a deadline long past. */
+static inline uint64_t tf_after(uint64_t time, uint64_t delay) { return delay < TF_NO_DEADLINE - time ? time + delay : TF_NO_DEADLINE; }
 static inline void tf_drop_count(uint32_t reason) { tf.stats.drops[reason]++; }
 static inline uint16_t tf_get16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static inline uint32_t tf_get32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }

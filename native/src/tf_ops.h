@@ -33,6 +33,7 @@ typedef struct tf_ops {
   int32_t (*session_receive)(uint64_t id, tf_datagram **datagrams, uint32_t max);
   int32_t (*session_send)(uint64_t now, uint64_t id, const tf_endpoint *source, const uint8_t *data, uint32_t length);
   int32_t (*session_refuse)(uint64_t now, uint64_t id, const tf_datagram *datagram, uint32_t refusal);
+  int32_t (*session_refuse_remote)(uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal);
   int32_t (*session_set_idle)(uint64_t now, uint64_t id, uint64_t idle);
   int32_t (*session_close)(uint64_t id);
   int32_t (*output_take)(uint64_t now, tf_output **entries, uint32_t max);

@@ -104,6 +104,12 @@ static void tick_lwip(void) {
         flow->pcb->persist_backoff = 0;
       }
 #endif
+      /* lwIP's own limits on LAST_ACK and FIN_WAIT_2 count from the last segment
+       * before tcp_shutdown() and end silently; a closed flow has its linger. */
+      if (!flow->owned && flow->state == TF_OPEN) {
+        flow->pcb->tmr = tcp_ticks;
+      }
+      flow->pcb->last_timer = tcp_timer_ctr; /* 8 bits: a stale one could skip this tick */
       flow->pcb->next = chain;
       chain = flow->pcb;
     }
@@ -112,6 +118,8 @@ static void tick_lwip(void) {
   tcp_tmr();
   tcp_active_pcbs = NULL;
   tcp_tw_pcbs = NULL;
+  /* Counted; which of the chained flows it was cannot be told. */
+  tf.assert_failed = 0;
   tf.stats.ticks++;
   for (tf_flow *flow = tf.busy.next, *next; flow != NULL; flow = next) {
     next = flow->busy_link.next;

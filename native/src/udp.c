@@ -65,7 +65,7 @@ static void session_schedule(tf_session *session) {
   if (session->idle == 0) {
     tf_timer_disarm(&session->timer);
   } else {
-    tf_timer_arm(&session->timer, session->last_active + session->idle);
+    tf_timer_arm(&session->timer, tf_after(session->last_active, session->idle));
   }
 }
 
@@ -163,6 +163,10 @@ void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const i
   (void)address;
   (void)port;
   const tf_parsed *parsed = tf.datagram;
+  if (parsed == NULL) {
+    pbuf_free(p);
+    return;
+  }
   tf_endpoint source;
   to_endpoint(&source, parsed->key.source, parsed->key.source_port, parsed->key.family);
   tf_session *session = session_find(&source);
@@ -281,7 +285,9 @@ static int32_t op_session_send(uint64_t now, uint64_t id, const tf_endpoint *sou
   u16_t size = (u16_t)length;
   struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, size, PBUF_REF, &custom, (void *)(uintptr_t)data, size);
   tf.udp->local_port = source->port;
+  tf.netif.mtu = (u16_t)tf.config.mtu;
   err_t error = udp_sendto_if_src(tf.udp, p, &to, session->source.port, &tf.netif, &from);
+  tf.netif.mtu = 65535;
   tf.assert_failed = 0;
   if (error != ERR_OK) {
     tf_drop_count(TF_DROP_MEMORY);
@@ -300,6 +306,40 @@ static int32_t op_session_refuse(uint64_t now, uint64_t id, const tf_datagram *d
   }
   const tf_packet_datagram *packet = (const tf_packet_datagram *)datagram;
   return tf_send_unreachable(packet->bytes, packet->header + datagram->length, refusal);
+}
+
+static int32_t op_session_refuse_remote(uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal) {
+  tf_advance(now);
+  tf_session *session = session_by_id(id);
+  if (session == NULL) {
+    return TF_E_STALE;
+  }
+  if (refusal > TF_REFUSE_SILENT || destination->family != session->source.family) {
+    return TF_E_INVALID;
+  }
+  uint8_t packet[48] = {0};
+  uint32_t header = destination->family == 4 ? 20 : 40;
+  uint32_t size = destination->family == 4 ? 4 : 16;
+  uint8_t *addresses = packet + (destination->family == 4 ? 12 : 8);
+  memcpy(addresses, session->source.address, size);
+  memcpy(addresses + size, destination->address, size);
+  if (destination->family == 4) {
+    packet[0] = 0x45;
+    tf_put16(packet + 2, header + 8);
+    packet[8] = UDP_TTL;
+    packet[9] = IP_PROTO_UDP;
+    uint16_t sum = (uint16_t)~tf_checksum_fold(tf_checksum_add(0, packet, header));
+    memcpy(packet + 10, &sum, 2);
+  } else {
+    packet[0] = 0x60;
+    tf_put16(packet + 4, 8);
+    packet[6] = IP_PROTO_UDP;
+    packet[7] = UDP_TTL;
+  }
+  tf_put16(packet + header, session->source.port);
+  tf_put16(packet + header + 2, destination->port);
+  tf_put16(packet + header + 4, 8);
+  return tf_send_unreachable(packet, header + 8, refusal);
 }
 
 static int32_t op_session_set_idle(uint64_t now, uint64_t id, uint64_t idle) {

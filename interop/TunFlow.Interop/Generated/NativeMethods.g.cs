@@ -259,6 +259,16 @@ internal static unsafe partial class NativeMethods
     internal static partial int tf_session_refuse(uint stack, ulong now, ulong id, TfDatagram* datagram, uint refusal);
 
     /// <summary>
+    /// [lock] The same for a datagram that is gone already: the quote is made up from
+    /// the session's source and `destination` (what RFC 1122 3.2.2 needs to find the
+    /// application's socket), with an empty payload.
+    /// </summary>
+    /// <remarks><c>int32_t tf_session_refuse_remote(uint32_t stack, uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal)</c></remarks>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int tf_session_refuse_remote(uint stack, ulong now, ulong id, TfEndpoint* destination, uint refusal);
+
+    /// <summary>
     /// [lock] Microseconds without traffic in either direction after which the
     /// session ends with TF_E_TIMEOUT.
     /// </summary>

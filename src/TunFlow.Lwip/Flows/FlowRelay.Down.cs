@@ -8,7 +8,12 @@ internal sealed partial class FlowRelay
 {
     private const int SmallestBlock = 4 * 1024;
     private const int FirstBlock = 16 * 1024;
-    private const int LargestBlock = 64 * 1024;
+
+    /// <summary>What a packet can hold behind the longer of the IP headers and TCP's.</summary>
+    private const int LargestPayload = 65_535 - 40 - 20;
+
+    /// <summary>How many super-packets one read may fill.</summary>
+    private const int SuperPackets = 2;
 
     /// <summary>Until asking again for a block that the byte budget refused: other flows' acknowledgments free some.</summary>
     private static readonly TimeSpan BudgetRetry = TimeSpan.FromMilliseconds(10);
@@ -16,9 +21,13 @@ internal sealed partial class FlowRelay
     private readonly NativeMemory _downWindow = new();
     private unsafe byte* _block;
     private int _blockSize = FirstBlock;
+    private int _superPacket;
 
     private async Task<PumpEnd> PumpDownAsync(StreamConnection upstream)
     {
+        // Whole segments only, and as many as one write to the device takes: a rest would cost a write, and a packet, of its own.
+        int mss = Math.Max(_flow.GetMss(), 1);
+        _superPacket = Math.Max(LargestPayload / mss * mss, FirstBlock);
         while (true)
         {
             int read;
@@ -112,8 +121,8 @@ internal sealed partial class FlowRelay
     private void AdaptBlockSize(int read)
     {
         if (read == _blockSize)
-            _blockSize = Math.Min(_blockSize * 4, LargestBlock);
+            _blockSize = _blockSize < FirstBlock ? FirstBlock : _blockSize < _superPacket ? _superPacket : SuperPackets * _superPacket;
         else if (read < _blockSize / 8)
-            _blockSize = Math.Max(_blockSize / 2, SmallestBlock);
+            _blockSize = _blockSize > _superPacket ? _superPacket : _blockSize > FirstBlock ? FirstBlock : SmallestBlock;
     }
 }

@@ -114,5 +114,8 @@ internal sealed partial class LwipFlow
         return taken >= 0 ? taken : throw Error(taken);
     }
 
+    /// <summary>Bytes per segment; 0 when the flow is gone.</summary>
+    public int GetMss() => _stack.GetMss(this);
+
     public unsafe byte* AllocateBlock(int capacity) => _stack.AllocateBlock(capacity);
 }

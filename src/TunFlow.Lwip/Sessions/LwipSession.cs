@@ -66,6 +66,9 @@ internal sealed unsafe class LwipSession : IStackEndpoint
 
     public void Refuse(nint datagram, TfRefusal refusal) => _stack.RefuseDatagram(this, (TfDatagram*)datagram, refusal);
 
+    public void RefuseRemote(IPEndPoint destination, TfRefusal refusal) =>
+        _stack.RefuseRemote(this, EndpointConversion.FromEndPoint(destination), refusal);
+
     public void SetIdle(TimeSpan idle) => _stack.SetIdle(this, idle);
 
     /// <summary>Closes the session, or takes the datagram that came meanwhile.</summary>

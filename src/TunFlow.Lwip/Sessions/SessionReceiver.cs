@@ -5,7 +5,7 @@ using TunFlow.Network;
 namespace TunFlow.Lwip;
 
 /// <summary>What the packet proxy answers into. One for each session that the proxy opens; a native session may outlive several.</summary>
-internal sealed class SessionReceiver : IPacketResponseReceiver
+internal sealed class SessionReceiver : IPacketErrorReceiver
 {
     private readonly LwipSession _session;
     private readonly DeviceContext _context;
@@ -32,6 +32,18 @@ internal sealed class SessionReceiver : IPacketResponseReceiver
         if (status < 0)
             return ValueTask.FromException(Error(status));
         Interlocked.Increment(ref _context.Counters.DatagramsDown);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The upstream's ICMP error becomes one to the application, within the stack's rate limit.</summary>
+    public ValueTask ReportUnreachableAsync(NetworkError error, IPEndPoint destination, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled(cancellationToken);
+        if (destination is null)
+            return ValueTask.FromException(new ArgumentNullException(nameof(destination)));
+        if (!IsDisposed)
+            _session.RefuseRemote(destination, Refusals.From(error));
         return ValueTask.CompletedTask;
     }
 

@@ -146,14 +146,22 @@ internal sealed unsafe partial class LwipStack
             _ = NativeMethods.tf_flow_close(_index, _clock.Now, flow.Id, StackClock.ToMicroseconds(linger));
     }
 
-    /// <summary>Bytes written and not yet acknowledged, or a negative status.</summary>
-    public int Unacknowledged(LwipFlow flow)
+    /// <summary>Bytes written and not yet acknowledged; 0 when the flow is gone.</summary>
+    public int Unacknowledged(LwipFlow flow) => (int)GetDetails(flow).SendQueue;
+
+    /// <summary>Bytes per segment; 0 when the flow is gone.</summary>
+    public int GetMss(LwipFlow flow) => (int)GetDetails(flow).Mss;
+
+    private TfFlowDetails GetDetails(LwipFlow flow)
     {
-        if (!TryEnter())
-            return NativeStatus.Stale;
-        TfFlowDetails details;
-        int result = NativeMethods.tf_flow_get_details(_index, flow.Id, &details);
-        _gate.Exit();
-        return result < 0 ? result : (int)details.SendQueue;
+        TfFlowDetails details = default;
+        if (TryEnter())
+        {
+            if (NativeMethods.tf_flow_get_details(_index, flow.Id, &details) < 0)
+                details = default;
+            _gate.Exit();
+        }
+
+        return details;
     }
 }

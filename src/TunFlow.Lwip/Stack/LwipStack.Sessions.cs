@@ -41,6 +41,16 @@ internal sealed unsafe partial class LwipStack
         Leave();
     }
 
+    /// <summary>Tells the application that nobody is reached at <paramref name="destination"/>, without a datagram to quote.</summary>
+    public void RefuseRemote(LwipSession session, in TfEndpoint destination, TfRefusal refusal)
+    {
+        if (!TryEnter())
+            return;
+        fixed (TfEndpoint* to = &destination)
+            _ = NativeMethods.tf_session_refuse_remote(_index, _clock.Now, session.Id, to, (uint)refusal);
+        Leave();
+    }
+
     public void SetIdle(LwipSession session, TimeSpan idle)
     {
         if (!TryEnter())
