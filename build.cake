@@ -11,6 +11,8 @@ var target = Argument("target", "Build");
 var configuration = Argument("configuration", "Release");
 var versionSuffix = Argument("version-suffix", "");
 var checkBindings = HasArgument("check");
+// For the scripts of Demo and Bench.
+var options = Argument("options", "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
 Task("Lwip")
     .Description("Fetches the sources of lwIP and checks them.")
@@ -32,14 +34,21 @@ Task("Build")
     .IsDependentOn("Native")
     .Does(() => Managed.Build(configuration));
 
+// What Demo and Bench run: without the tests and their packages.
+Task("Tool")
+    .Description("Builds the command-line tool.")
+    .IsDependentOn("Bindings")
+    .IsDependentOn("Native")
+    .Does(() => Managed.Build(configuration, "src/TunFlow.Cli"));
+
 Task("Test")
     .Description("Builds and tests everything.")
     .Does(() => RunAllTests());
 
 Task("Demo")
     .Description("Real programs through a TUN, lwIP and a dialer, without internet.")
-    .IsDependentOn("Build")
-    .Does(() => Shell.Run("sh", "demo/run.sh"));
+    .IsDependentOn("Tool")
+    .Does(() => Shell.Run("sh", ["demo/run.sh", .. options]));
 
 Task("Pack")
     .Description("Packs to build/packages.")
@@ -48,8 +57,8 @@ Task("Pack")
 
 Task("Bench")
     .Description("Measures throughput and CPU cost beside slirp4netns.")
-    .IsDependentOn("Build")
-    .Does(() => Shell.Run("sh", "bench/run.sh"));
+    .IsDependentOn("Tool")
+    .Does(() => Shell.Run("sh", ["bench/run.sh", .. options]));
 
 Task("Clean")
     .Description("Removes what was built; fetched sources stay.")

@@ -48,6 +48,11 @@ case $command in
     *) echo "build.sh: unknown command '$command'" >&2; usage >&2; exit 2 ;;
 esac
 
+# Their options are their scripts' own: `./build.sh bench --rounds 5`.
+case $command in
+    demo | bench) [ $# -eq 0 ] || set -- "--options=$*" ;;
+esac
+
 install_missing() {
     if ! command -v dpkg-query >/dev/null 2>&1; then
         echo "build.sh: not a Debian system; the tools of these packages must be there already: $*" >&2

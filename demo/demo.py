@@ -101,14 +101,14 @@ def main():
     demo.step("a name, by UDP", ["dig", "+short", NAME, "A"], demo.answer(HOST4))
     demo.step("a name, by TCP", ["dig", "+short", "+tcp", NAME, "AAAA"], demo.answer(HOST6))
     with tempfile.TemporaryDirectory(prefix="tunflow-demo-") as directory:
-        source, target = os.path.join(directory, "source"), os.path.join(directory, "target")
-        with open(source, "wb") as file:
+        with open(os.path.join(directory, "source"), "wb") as file:
             file.write(upload)
+        target = os.path.join(directory, "target")
         for family, option in families:
-            demo.step(f"a download of 100 MB, {family}", ["curl", "-sS", option, "-o", target, url], demo.file(target, content))
+            demo.step(f"a download of 100 MB, {family}", ["curl", "-sS", option, "-o", "target", url], demo.file(target, content), cwd=directory)
         for family, option in families:
-            demo.step(f"an upload of 20 MB, {family}", ["curl", "-sS", option, "-T", source, url],
-                      demo.succeeded(lambda output: demo.expect(sha256(upload), output.decode(), "the server's SHA-256, equal")))
+            demo.step(f"an upload of 20 MB, {family}", ["curl", "-sS", option, "-T", "source", url],
+                      demo.succeeded(lambda output: demo.expect(sha256(upload), output.decode(), "the server's SHA-256, equal")), cwd=directory)
     said = upload[:1_000_000]
     demo.step("a half-closed exchange: all is said, then the answer comes", ["python3", "-c", HALF_CLOSE, HOST4, str(half)],
               demo.succeeded(lambda output: demo.expect(f"you said {sha256(said)}", output.decode(), "the answer, after the end of 1,000,000 bytes")),

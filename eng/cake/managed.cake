@@ -8,8 +8,8 @@ public static class Managed
         Shell.Run("dotnet", check ? [.. command, "--check"] : command);
     }
 
-    public static void Build(string configuration) =>
-        Shell.Run("dotnet", "build", Paths.Solution, "-c", configuration, "-v", "quiet", "-nologo");
+    public static void Build(string configuration, string? project = null) =>
+        Shell.Run("dotnet", "build", project ?? Paths.Solution, "-c", configuration, "-v", "quiet", "-nologo");
 
     // One project after the other: several of them measure time or own network namespaces. The hang timeout is per
     // test; it ends the host and the run counts as failed.

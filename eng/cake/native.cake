@@ -24,83 +24,33 @@ public static class Native
     }
 }
 
-// The fuzz targets: native/fuzz/fuzz_<name>.c, executable fuzz_<name>, seeds in native/fuzz/corpus/<name>.
+// The scripts of native/fuzz, which anybody can call for longer.
 public static class Fuzzing
 {
-    private const int Seconds = 30;
-    private const double LeastCoverage = 60;
-    private static readonly string[] MeasuredFiles = ["tcp_in.c", "tcp_out.c"];
+    private const string Seconds = "30";
+    private const string LeastCoverage = "60";
 
     public static void Test(Tally tally)
     {
         if (tally.Step("fuzz targets build", () => Native.Build("fuzz")))
         {
-            var targets = Targets("fuzz");
-            if (targets.Length == 0)
-                tally.Fail("fuzzing", "no fuzz target was built");
-            foreach (var target in targets)
-                tally.Step($"{Name(target)}: {Seconds / targets.Length} s without a finding", () => Run(target, Seconds / targets.Length));
+            Native.Test("fuzz", tally);
+            tally.Step($"{Seconds} s of fuzzing without a finding", Run);
         }
 
-        if (tally.Step("fuzz targets build for coverage", () => Native.Build("coverage")))
-            tally.Step($"the corpus reaches {LeastCoverage} % of {string.Join(" and ", MeasuredFiles)}", Cover);
+        tally.Step($"the corpus reaches {LeastCoverage} % of the lines of tcp_in.c and tcp_out.c",
+            () => Shell.Run("sh", "native/fuzz/coverage.sh", LeastCoverage));
     }
 
-    private static string[] Targets(string preset)
+    // libFuzzer's log of new inputs is long; what it found, if anything, is at its end.
+    private static void Run()
     {
-        var directory = System.IO.Path.Combine(Paths.CMake(preset), "native", "fuzz");
-        return System.IO.Directory.Exists(directory)
-            ? [.. System.IO.Directory.GetFiles(directory, "fuzz_*").Where(f => System.IO.Path.GetExtension(f).Length == 0).Order()]
-            : [];
-    }
-
-    private static string Name(string target) => System.IO.Path.GetFileName(target);
-
-    private static string Corpus(string target) =>
-        System.IO.Path.Combine(Paths.Root, "native", "fuzz", "corpus", Name(target)["fuzz_".Length..]);
-
-    // New inputs go to build/, never into the committed corpus; a finding is written there too, and named by libFuzzer.
-    private static void Run(string target, int seconds)
-    {
-        var found = Paths.Empty(System.IO.Path.Combine(Paths.TestResults, Name(target)));
-        Shell.Run(target, $"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
-            "-verbosity=1", $"-artifact_prefix={found}/", found, Corpus(target));
-    }
-
-    private static void Cover()
-    {
-        var targets = Targets("coverage");
-        if (targets.Length == 0)
-            throw new CommandException("no fuzz target was built");
-        var directory = Paths.Empty(System.IO.Path.Combine(Paths.TestResults, "coverage"));
-        foreach (var target in targets)
-        {
-            Environment.SetEnvironmentVariable("LLVM_PROFILE_FILE", System.IO.Path.Combine(directory, Name(target) + ".profraw"));
-            Shell.Run(target, "-runs=0", "-verbosity=0", Corpus(target));
-        }
-
-        var profile = System.IO.Path.Combine(directory, "merged.profdata");
-        Shell.Run("llvm-profdata-14", ["merge", "-o", profile, .. System.IO.Directory.GetFiles(directory, "*.profraw")]);
-        string[] objects = [targets[0], .. targets.Skip(1).SelectMany(t => new[] { "-object", t })];
-        var (code, json) = Shell.Capture("llvm-cov-14", quiet: true,
-            ["export", "-summary-only", $"-instr-profile={profile}", .. objects]);
+        var (code, output) = Shell.Capture("sh", quiet: true, "native/fuzz/run.sh", Seconds);
+        var log = System.IO.Path.Combine(Paths.TestResults, "fuzzing.log");
+        System.IO.File.WriteAllText(log, output);
+        foreach (var line in output.Split('\n').TakeLast(code == 0 ? 6 : 80))
+            Console.WriteLine(line);
         if (code != 0)
-            throw new CommandException($"llvm-cov failed: {json}");
-
-        var files = System.Text.Json.JsonDocument.Parse(json).RootElement.GetProperty("data")[0].GetProperty("files").EnumerateArray();
-        var measured = files.Where(f => MeasuredFiles.Any(m => f.GetProperty("filename").GetString()!.EndsWith($"/core/{m}"))).ToDictionary(
-            f => System.IO.Path.GetFileName(f.GetProperty("filename").GetString()!),
-            f => f.GetProperty("summary").GetProperty("lines").GetProperty("percent").GetDouble());
-        var low = new List<string>();
-        foreach (var file in MeasuredFiles)
-        {
-            var percent = measured.GetValueOrDefault(file);
-            Console.WriteLine($"corpus coverage of {file}: {percent:F1} % of lines");
-            if (percent < LeastCoverage)
-                low.Add($"{file} {percent:F1} %");
-        }
-
-        if (low.Count > 0)
-            throw new CommandException($"below {LeastCoverage} %: {string.Join(", ", low)}");
+            throw new CommandException($"exit code {code}: native/fuzz/run.sh, see {log}");
     }
 }

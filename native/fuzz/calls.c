@@ -47,7 +47,7 @@ static void receive(world *w, uint64_t id, uint32_t length)
 
 static void write_bytes(world *w, uint64_t id, uint32_t length, uint8_t how)
 {
-    static uint8_t data[131072];
+    static uint8_t data[8 * 65536]; /* the largest length that call_flow makes */
     if ((how & 1) == 0) {
         int32_t taken = tf_flow_write(w->stack, w->now, id, data, length);
         status(taken);
@@ -145,6 +145,8 @@ void call_session(world *w, program *p)
     case 1:
         if (w->datagrams[place] != NULL) {
             status(tf_session_refuse(w->stack, w->now, w->datagram_sessions[place], w->datagrams[place], next8(p) % 6));
+        } else {
+            status(tf_session_refuse_remote(w->stack, w->now, id, &source, next8(p) % 6));
         }
         break;
     case 2:

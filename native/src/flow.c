@@ -251,6 +251,12 @@ void tf_flow_reset(tf_flow *flow, int32_t status) {
   tf_flow_end(flow, flow->status);
 }
 
+/* From the last probe on, not from the last activity: after a suspend every
+ * probe would be overdue, and the peer have no time to answer. */
+static uint64_t next_probe(const tf_flow *flow) {
+  return (flow->keepalives == 0 ? flow->last_active : flow->probed) + tf.config.keepalive_interval;
+}
+
 void tf_flow_schedule(tf_flow *flow) {
   uint64_t deadline = TF_NO_DEADLINE;
   switch (flow->state) {
@@ -272,7 +278,7 @@ void tf_flow_schedule(tf_flow *flow) {
         deadline = tf_after(flow->last_active, tf.config.idle_timeout);
       }
       if (tf.config.keepalive_interval != 0) {
-        uint64_t probe = flow->last_active + tf.config.keepalive_interval * (1u + flow->keepalives);
+        uint64_t probe = next_probe(flow);
         deadline = probe < deadline ? probe : deadline;
       }
       break;
@@ -320,12 +326,13 @@ void tf_flow_expire(tf_flow *flow) {
       } else if (tf.config.idle_timeout != 0 && idle >= tf.config.idle_timeout) {
         tf_flow_reset(flow, TF_E_TIMEOUT);
         return;
-      } else if (tf.config.keepalive_interval != 0 && idle >= tf.config.keepalive_interval * (1u + flow->keepalives)) {
+      } else if (tf.config.keepalive_interval != 0 && tf.now >= next_probe(flow)) {
         if (flow->keepalives == TF_KEEPALIVE_PROBES) {
           tf_flow_reset(flow, TF_E_TIMEOUT);
           return;
         }
         flow->keepalives++;
+        flow->probed = tf.now;
         tf_flow_mount(flow);
         tcp_keepalive(flow->pcb);
         tf_flow_unmount();

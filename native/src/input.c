@@ -98,6 +98,18 @@ static void neutralise_mss(uint8_t *tcp) {
 
 static void keep_borrowed(struct pbuf *p) { (void)p; }
 
+/* A segment that covers a queued FIN inherits it, at its own end. If it fills
+ * the window, the FIN then lies outside, and an assertion fails. No honest peer
+ * sends bytes behind its FIN; what is forgotten it sends again. */
+static int fin_waits(const struct tcp_pcb *pcb) {
+  for (const struct tcp_seg *segment = pcb->ooseq; segment != NULL; segment = segment->next) {
+    if ((TCPH_FLAGS(segment->tcphdr) & TCP_FIN) != 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 /* Gives an established flow's segment to lwIP. Returns 0 if it was dropped. */
 static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) {
   struct tcp_pcb *pcb = flow->pcb;
@@ -125,12 +137,19 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
    * right edge, and asserts when it comes into order. */
   uint32_t sequence = tf_get32(tcp + 4);
   uint32_t span = payload + ((parsed->tcp_flags & TCP_FIN) != 0);
+#if !TF_UNCURE_WINDOW_EDGE
   if (span != 0 && (parsed->tcp_flags & TCP_RST) == 0 && TCP_SEQ_GT(sequence, pcb->rcv_nxt) && TCP_SEQ_GT(sequence + span, pcb->rcv_nxt + pcb->rcv_wnd)) {
     tf_flow_mount(flow);
     tcp_send_empty_ack(pcb);
     tf_flow_unmount();
     return 1;
   }
+#endif
+#if !TF_UNCURE_STRAY_FIN
+  if (span != 0 && pcb->ooseq != NULL && TCP_SEQ_GEQ(sequence + span, pcb->rcv_nxt + pcb->rcv_wnd) && fin_waits(pcb)) {
+    tcp_free_ooseq(pcb);
+  }
+#endif
   /* A reference to the whole block is worth it for large segments only. */
   if (block != NULL && payload < block->capacity / 4) {
     block = NULL;

@@ -139,6 +139,7 @@ typedef struct tf_flow {
   uint64_t since;       /* when the state began */
   uint64_t linger;      /* of a flow that the caller has closed: how long it may still send */
   uint64_t last_active;
+  uint64_t probed;      /* when the last keep-alive probe left */
 } tf_flow;
 
 typedef struct tf_packet_datagram {

@@ -132,6 +132,69 @@ TEST(window_tricks_trip_no_assertion)
     }
 }
 
+static void window_16k(tf_config *config)
+{
+    config->receive_window = 16 * 1024;
+}
+
+TEST(data_beyond_the_window_trips_no_assertion)
+{
+    /* An out-of-order segment that crosses the window's right edge; then the gap is filled.
+     * lwIP doesn't trim the first segment that it queues. */
+    for (uint32_t i = 0; i < 8; i++) {
+        sim *s = sim_open(window_16k);
+        peer *p = open_manual(s, i & 1, 1000);
+        flow *f = sim_flow(s);
+        uint32_t wnd = p->snd_wnd;
+        static uint8_t data[17 * 1024];
+        pattern_fill(1, 0, data, sizeof data);
+        uint8_t flags = WIRE_ACK | ((i & 2) != 0 ? WIRE_FIN : 0);
+        uint32_t beyond = (i & 4) != 0 ? 0 : 500;
+        p->snd_max = p->snd_nxt + wnd + 1000;
+        peer_raw(p, flags, p->snd_nxt + wnd - 500, p->rcv_nxt, 1000, data + wnd - 500, 500 + beyond);
+        for (uint32_t sent = 0; sent < wnd; sent += 1000) {
+            uint32_t length = wnd - sent < 1000 ? wnd - sent : 1000;
+            peer_raw(p, WIRE_ACK, p->snd_nxt + sent, p->rcv_nxt, 1000, data + sent, length);
+        }
+        sim_pump(s);
+        CHECK((f->seen & TF_EVENT_CLOSED) == 0);
+        tf_flow_details details;
+        CHECK_EQ(TF_OK, tf_flow_get_details(s->stack, f->id, &details));
+        CHECK_EQ(wnd, details.receive_queue);
+        f->reads = true;
+        flow_drive(s, f);
+        CHECK_EQ(wnd, f->received);
+        sim_close(s);
+    }
+}
+
+TEST(data_across_a_fin_trips_no_assertion)
+{
+    /* A FIN out of order, then bytes across it that fill the window: in order, or in two
+     * steps. lwIP moves the FIN to the end of what covers it. */
+    for (uint32_t i = 0; i < 4; i++) {
+        sim *s = sim_open(window_16k);
+        peer *p = open_manual(s, i & 1, 1000);
+        flow *f = sim_flow(s);
+        uint32_t wnd = p->snd_wnd;
+        static uint8_t data[17 * 1024];
+        pattern_fill(1, 0, data, sizeof data);
+        p->snd_max = p->snd_nxt + wnd + 1000;
+        peer_raw(p, WIRE_ACK | WIRE_FIN, p->snd_nxt + 5000, p->rcv_nxt, 1000, NULL, 0);
+        if ((i & 2) != 0) {
+            peer_raw(p, WIRE_ACK, p->snd_nxt + 4000, p->rcv_nxt, 1000, data + 4000, wnd - 4000);
+            peer_raw(p, WIRE_ACK, p->snd_nxt, p->rcv_nxt, 1000, data, 4000);
+        }
+        peer_raw(p, WIRE_ACK, p->snd_nxt, p->rcv_nxt, 1000, data, wnd);
+        sim_pump(s);
+        CHECK((f->seen & TF_EVENT_CLOSED) == 0);
+        f->reads = true;
+        flow_drive(s, f);
+        CHECK_EQ(wnd, f->received);
+        sim_close(s);
+    }
+}
+
 TEST(persist_timer_of_an_emptied_queue_is_harmless)
 {
     /* One byte is left when the window closes; the probe carries it, and the peer takes

@@ -182,6 +182,22 @@ TEST(keepalive_finds_a_dead_peer)
     sim_close(s);
 }
 
+TEST(keepalive_leaves_time_to_answer_after_a_suspend)
+{
+    sim *s = sim_open(keepalive);
+    s->up.delay = s->down.delay = 50 * MILLISECONDS;
+    peer *p = peer_new(s, 0);
+    flow *f = peer_open(p);
+    sim_advance(s, 3600 * SECONDS);
+    sim_run(s, 10 * SECONDS);
+    CHECK((f->seen & TF_EVENT_CLOSED) == 0);
+    CHECK_EQ(PEER_ESTABLISHED, p->state);
+    f->reads = true;
+    peer_send(p, 100);
+    SIM_WAIT(s, SECONDS, f->received == 100);
+    sim_close(s);
+}
+
 static void idle(tf_config *config)
 {
     config->keepalive_interval = 0;

@@ -3,42 +3,20 @@
 
 #include "udp.h"
 
-static tf_endpoint application(uint32_t family, uint16_t port)
-{
-    return family == 4 ? wire_endpoint4(10, 0, 0, 2, port) : wire_endpoint6(2, port);
-}
-
-static tf_endpoint remote(uint32_t family, uint16_t port)
-{
-    return family == 4 ? wire_endpoint4(192, 0, 2, 77, port) : wire_endpoint6(0x777777, port);
-}
-
-static session *open_session(sim *s, tf_endpoint source)
-{
-    tf_endpoint destination = remote(source.family, 53);
-    CHECK_EQ(1, udp_in(s, source, destination, 1, 10, false));
-    sim_pump(s);
-    session *one = sim_session(s);
-    CHECK((one->seen & TF_EVENT_SESSION) != 0);
-    CHECK((one->seen & TF_EVENT_READABLE) != 0);
-    udp_expect(s, one->id, destination, 1, 10);
-    return one;
-}
-
 TEST(datagrams_of_every_size)
 {
     static const uint32_t sizes[] = {0, 1, 2, 7, 8, 9, 1451, 1452, 1453, 1471, 1472, 1473, 2952, 9000, 32768, 65507};
     for (uint32_t family = 4; family <= 6; family += 2) {
         sim *s = sim_open(NULL);
-        tf_endpoint source = application(family, 5000);
-        session *one = open_session(s, source);
+        tf_endpoint source = udp_application(family, 5000);
+        session *one = udp_open(s, source);
         tf_endpoint back;
         CHECK_EQ(TF_OK, tf_session_get_source(s->stack, one->id, &back));
         CHECK(wire_same_endpoint(&source, &back));
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             /* Headers and payload fit in 16 bits: 20 bytes less over IPv6. */
             uint32_t size = family == 6 && sizes[i] > 65487 ? 65487 : sizes[i];
-            tf_endpoint other = remote(family, (uint16_t)(1000 + i));
+            tf_endpoint other = udp_remote(family, (uint16_t)(1000 + i));
             udp_in(s, source, other, 7 + i, size, true);
             udp_expect(s, one->id, other, 7 + i, size);
             uint64_t fragments = s->fragments_out;
@@ -58,11 +36,11 @@ TEST(large_datagrams_of_a_large_mtu_device)
     sim *s = sim_open(NULL);
     CHECK_EQ(TF_OK, tf_stack_set_mtu(s->stack, 65535));
     s->mtu = 65535;
-    tf_endpoint source = application(4, 5000);
-    session *one = open_session(s, source);
-    udp_in(s, source, remote(4, 99), 3, 65507, false);
-    udp_expect(s, one->id, remote(4, 99), 3, 65507);
-    udp_out(s, one, source, remote(4, 99), 4, 65507);
+    tf_endpoint source = udp_application(4, 5000);
+    session *one = udp_open(s, source);
+    udp_in(s, source, udp_remote(4, 99), 3, 65507, false);
+    udp_expect(s, one->id, udp_remote(4, 99), 3, 65507);
+    udp_out(s, one, source, udp_remote(4, 99), 4, 65507);
     CHECK_EQ(0, s->fragments_out);
     sim_close(s);
 }
@@ -70,12 +48,12 @@ TEST(large_datagrams_of_a_large_mtu_device)
 TEST(session_send_checks_its_arguments)
 {
     sim *s = sim_open(NULL);
-    tf_endpoint source = application(4, 5000);
-    session *one = open_session(s, source);
+    tf_endpoint source = udp_application(4, 5000);
+    session *one = udp_open(s, source);
     static uint8_t payload[TF_MAX_DATAGRAM + 1];
-    tf_endpoint good = remote(4, 53);
+    tf_endpoint good = udp_remote(4, 53);
     CHECK_EQ(TF_E_TOO_BIG, tf_session_send(s->stack, s->now, one->id, &good, payload, TF_MAX_DATAGRAM + 1));
-    tf_endpoint bad = remote(6, 53);
+    tf_endpoint bad = udp_remote(6, 53);
     CHECK_EQ(TF_E_INVALID, tf_session_send(s->stack, s->now, one->id, &bad, payload, 10));
     bad = wire_endpoint4(224, 0, 0, 1, 53);
     CHECK_EQ(TF_E_INVALID, tf_session_send(s->stack, s->now, one->id, &bad, payload, 10));
@@ -85,7 +63,7 @@ TEST(session_send_checks_its_arguments)
     CHECK_EQ(TF_E_INVALID, tf_session_send(s->stack, s->now, one->id, &bad, payload, 10));
     bad = wire_endpoint4(255, 255, 255, 255, 53);
     CHECK_EQ(TF_E_INVALID, tf_session_send(s->stack, s->now, one->id, &bad, payload, 10));
-    bad = remote(4, 0);
+    bad = udp_remote(4, 0);
     CHECK_EQ(TF_E_INVALID, tf_session_send(s->stack, s->now, one->id, &bad, payload, 10));
     sim_pump(s);
     CHECK(sim_stray(s) == NULL);
@@ -96,15 +74,15 @@ TEST(session_send_checks_its_arguments)
 TEST(any_remote_may_answer)
 {
     sim *s = sim_open(NULL);
-    tf_endpoint source = application(4, 5000);
-    session *one = open_session(s, source);
+    tf_endpoint source = udp_application(4, 5000);
+    session *one = udp_open(s, source);
     udp_out(s, one, source, wire_endpoint4(198, 51, 100, 3, 9999), 5, 300);
     /* One session for all remotes, another one for another source port. */
     udp_in(s, source, wire_endpoint4(203, 0, 113, 9, 80), 6, 20, false);
     sim_pump(s);
     CHECK_EQ(1, sim_stats(s).sessions);
-    open_session(s, application(4, 5001));
-    open_session(s, application(6, 5000));
+    udp_open(s, udp_application(4, 5001));
+    udp_open(s, udp_application(6, 5000));
     CHECK_EQ(3, sim_stats(s).sessions);
     sim_close(s);
 }
@@ -121,20 +99,20 @@ TEST(least_recently_used_session_makes_room)
     sim *s = sim_open(few_sessions);
     session *sessions[5];
     for (uint16_t i = 0; i < 4; i++) {
-        sessions[i] = open_session(s, application(4, (uint16_t)(100 + i)));
+        sessions[i] = udp_open(s, udp_application(4, (uint16_t)(100 + i)));
         sim_advance(s, SECONDS);
     }
     /* The oldest is used again, in one case by the application, in the other by the remote. */
-    udp_in(s, application(4, 100), remote(4, 53), 1, 10, false);
-    udp_out(s, sessions[1], application(4, 101), remote(4, 53), 1, 10);
-    sessions[4] = open_session(s, application(4, 104));
+    udp_in(s, udp_application(4, 100), udp_remote(4, 53), 1, 10, false);
+    udp_out(s, sessions[1], udp_application(4, 101), udp_remote(4, 53), 1, 10);
+    sessions[4] = udp_open(s, udp_application(4, 104));
     CHECK_EQ(1, sim_stats(s).sessions_evicted);
     CHECK((sessions[2]->seen & TF_EVENT_CLOSED) != 0);
     CHECK((sessions[0]->seen & TF_EVENT_CLOSED) == 0);
     CHECK((sessions[1]->seen & TF_EVENT_CLOSED) == 0);
     CHECK(sessions[2]->status < 0);
     uint8_t byte = 0;
-    tf_endpoint from = remote(4, 53);
+    tf_endpoint from = udp_remote(4, 53);
     CHECK(tf_session_send(s->stack, s->now, sessions[2]->id, &from, &byte, 1) < 0);
     CHECK_EQ(TF_OK, tf_session_close(s->stack, sessions[2]->id));
     sessions[2]->released = true;
@@ -145,10 +123,10 @@ TEST(least_recently_used_session_makes_room)
 TEST(session_queue_is_bounded)
 {
     sim *s = sim_open(few_sessions);
-    tf_endpoint source = application(4, 100);
-    session *one = open_session(s, source);
+    tf_endpoint source = udp_application(4, 100);
+    session *one = udp_open(s, source);
     for (uint64_t i = 0; i < 10; i++) {
-        udp_in(s, source, remote(4, 53), i, 100, false);
+        udp_in(s, source, udp_remote(4, 53), i, 100, false);
     }
     CHECK_EQ(7, sim_drops(s, TF_DROP_SESSION_QUEUE));
     tf_datagram *datagrams[8];
@@ -159,7 +137,7 @@ TEST(session_queue_is_bounded)
     }
     /* By bytes, too. */
     for (uint64_t i = 0; i < 3; i++) {
-        udp_in(s, source, remote(4, 53), i, 9000, true);
+        udp_in(s, source, udp_remote(4, 53), i, 9000, true);
     }
     CHECK_EQ(1, tf_session_receive(s->stack, one->id, datagrams, 8));
     tf_datagram_free(datagrams[0]);
@@ -170,12 +148,12 @@ TEST(session_queue_is_bounded)
 TEST(session_ends_after_idling)
 {
     sim *s = sim_open(NULL);
-    tf_endpoint source = application(4, 100);
-    session *one = open_session(s, source);
+    tf_endpoint source = udp_application(4, 100);
+    session *one = udp_open(s, source);
     sim_run(s, s->config.session_idle - SECONDS);
-    udp_out(s, one, source, remote(4, 53), 1, 10);
+    udp_out(s, one, source, udp_remote(4, 53), 1, 10);
     sim_run(s, s->config.session_idle - SECONDS);
-    udp_in(s, source, remote(4, 53), 1, 10, false);
+    udp_in(s, source, udp_remote(4, 53), 1, 10, false);
     sim_run(s, s->config.session_idle - SECONDS);
     CHECK((one->seen & TF_EVENT_CLOSED) == 0);
     sim_run(s, 2 * SECONDS);
@@ -187,14 +165,14 @@ TEST(session_ends_after_idling)
 TEST(session_idle_can_be_set)
 {
     sim *s = sim_open(NULL);
-    session *one = open_session(s, application(6, 100));
+    session *one = udp_open(s, udp_application(6, 100));
     CHECK_EQ(TF_OK, tf_session_set_idle(s->stack, s->now, one->id, 5 * SECONDS));
     sim_run(s, 4 * SECONDS);
     CHECK((one->seen & TF_EVENT_CLOSED) == 0);
     sim_run(s, 2 * SECONDS);
     CHECK((one->seen & TF_EVENT_CLOSED) != 0);
     /* The application goes on from the same port: a new session. */
-    session *next = open_session(s, application(6, 100));
+    session *next = udp_open(s, udp_application(6, 100));
     CHECK(next->id != one->id);
     sim_close(s);
 }
@@ -202,10 +180,10 @@ TEST(session_idle_can_be_set)
 TEST(closed_session_frees_its_queue)
 {
     sim *s = sim_open(NULL);
-    tf_endpoint source = application(4, 100);
-    session *one = open_session(s, source);
+    tf_endpoint source = udp_application(4, 100);
+    session *one = udp_open(s, source);
     for (uint64_t i = 0; i < 5; i++) {
-        udp_in(s, source, remote(4, 53), i, 1000, false);
+        udp_in(s, source, udp_remote(4, 53), i, 1000, false);
     }
     CHECK_EQ(TF_OK, tf_session_close(s->stack, one->id));
     one->released = true;
@@ -219,9 +197,9 @@ TEST(closed_session_frees_its_queue)
 TEST(datagram_outlives_session_and_stack)
 {
     sim *s = sim_open(NULL);
-    tf_endpoint source = application(4, 100);
-    session *one = open_session(s, source);
-    udp_in(s, source, remote(4, 53), 42, 1000, false);
+    tf_endpoint source = udp_application(4, 100);
+    session *one = udp_open(s, source);
+    udp_in(s, source, udp_remote(4, 53), 42, 1000, false);
     tf_datagram *datagram;
     CHECK_EQ(1, tf_session_receive(s->stack, one->id, &datagram, 1));
     sim_destroy(s);
@@ -229,103 +207,19 @@ TEST(datagram_outlives_session_and_stack)
     tf_datagram_free(datagram);
 }
 
-static void check_refusal(tf_endpoint source, tf_refusal refusal, uint8_t type, uint8_t code, uint32_t length)
-{
-    sim *s = sim_open(NULL);
-    session *one = open_session(s, source);
-    tf_endpoint destination = remote(source.family, 4433);
-    udp_in(s, source, destination, 3, length, true);
-    tf_datagram *datagram;
-    CHECK_EQ(1, tf_session_receive(s->stack, one->id, &datagram, 1));
-    CHECK_EQ(refusal == TF_REFUSE_SILENT ? 0 : 1,
-             tf_session_refuse(s->stack, s->now, one->id, datagram, (uint32_t)refusal) &
-                 (refusal == TF_REFUSE_SILENT ? 0 : 1));
-    CHECK_EQ(TF_E_INVALID, tf_session_refuse(s->stack, s->now, one->id, datagram, 99));
-    tf_datagram_free(datagram);
-    sim_pump(s);
-    const packet *answer = sim_stray(s);
-    if (refusal == TF_REFUSE_SILENT) {
-        CHECK(answer == NULL);
-        sim_close(s);
-        return;
-    }
-    CHECK(answer != NULL);
-    const wire *w = &answer->header;
-    bool v4 = source.family == 4;
-    CHECK_EQ(v4 ? WIRE_ICMP4 : WIRE_ICMP6, w->protocol);
-    CHECK_EQ(type, w->icmp_type);
-    CHECK_EQ(code, w->icmp_code);
-    CHECK(wire_same_address(&destination, &w->src));
-    CHECK(wire_same_address(&source, &w->dst));
-    uint32_t ip = v4 ? 20 : 40;
-    CHECK(answer->length <= (v4 ? 576 : 1280));
-    CHECK(w->payload_length >= ip + 8);
-    CHECK_EQ(source.port, wire_read16(w->payload + ip));
-    CHECK_EQ(destination.port, wire_read16(w->payload + ip + 2));
-    CHECK_EQ(8 + length, wire_read16(w->payload + ip + 4));
-    uint32_t quoted = w->payload_length - ip - 8;
-    CHECK_EQ(quoted, pattern_check(3, 0, w->payload + ip + 8, quoted));
-    CHECK(sim_stray(s) == NULL);
-    sim_close(s);
-}
-
-TEST(refused_datagrams_get_icmp)
-{
-    for (uint32_t i = 0; i < 3; i++) {
-        static const uint32_t lengths[] = {0, 100, 1400};
-        check_refusal(application(4, 700), TF_REFUSE_RESET, 3, 3, lengths[i]);
-        check_refusal(application(4, 700), TF_REFUSE_HOST_UNREACHABLE, 3, 1, lengths[i]);
-        check_refusal(application(4, 700), TF_REFUSE_NETWORK_UNREACHABLE, 3, 0, lengths[i]);
-        check_refusal(application(4, 700), TF_REFUSE_PROHIBITED, 3, 13, lengths[i]);
-        check_refusal(application(4, 700), TF_REFUSE_SILENT, 0, 0, lengths[i]);
-        check_refusal(application(6, 700), TF_REFUSE_RESET, 1, 4, lengths[i]);
-        check_refusal(application(6, 700), TF_REFUSE_HOST_UNREACHABLE, 1, 3, lengths[i]);
-        check_refusal(application(6, 700), TF_REFUSE_NETWORK_UNREACHABLE, 1, 0, lengths[i]);
-        check_refusal(application(6, 700), TF_REFUSE_PROHIBITED, 1, 1, lengths[i]);
-    }
-}
-
-static void slow_icmp(tf_config *config)
-{
-    config->icmp_per_second = 10;
-}
-
-TEST(icmp_errors_are_rate_limited)
-{
-    sim *s = sim_open(slow_icmp);
-    tf_endpoint source = application(4, 700);
-    session *one = open_session(s, source);
-    for (int second = 0; second < 3; second++) {
-        int32_t sent = 0;
-        for (uint32_t i = 0; i < 30; i++) {
-            udp_in(s, source, remote(4, 9), 1, 10, false);
-            tf_datagram *datagram;
-            CHECK_EQ(1, tf_session_receive(s->stack, one->id, &datagram, 1));
-            int32_t result = tf_session_refuse(s->stack, s->now, one->id, datagram, TF_REFUSE_RESET);
-            CHECK(result == 0 || result == 1);
-            sent += result;
-            tf_datagram_free(datagram);
-        }
-        CHECK_EQ(10, sent);
-        CHECK_EQ(20 * (second + 1), sim_drops(s, TF_DROP_ICMP_LIMIT));
-        sim_run(s, SECONDS);
-    }
-    sim_close(s);
-}
-
 TEST(udp_over_ipv6_needs_a_checksum)
 {
     sim *s = sim_open(NULL);
     uint8_t payload[4] = {1, 2, 3, 4};
     uint8_t packet[100];
-    wire w = {.src = application(6, 1), .dst = remote(6, 2), .protocol = WIRE_UDP, .payload = payload, .payload_length = 4};
+    wire w = {.src = udp_application(6, 1), .dst = udp_remote(6, 2), .protocol = WIRE_UDP, .payload = payload, .payload_length = 4};
     uint32_t length = wire_build(&w, packet, sizeof packet);
     memset(packet + 46, 0, 2);
     CHECK_EQ(0, sim_input(s, packet, length, NULL));
     CHECK_EQ(1, sim_drops(s, TF_DROP_CHECKSUM));
     /* Over IPv4 it is optional (RFC 768). */
-    w.src = application(4, 1);
-    w.dst = remote(4, 2);
+    w.src = udp_application(4, 1);
+    w.dst = udp_remote(4, 2);
     length = wire_build(&w, packet, sizeof packet);
     memset(packet + 26, 0, 2);
     CHECK_EQ(1, sim_input(s, packet, length, NULL));
@@ -341,14 +235,14 @@ TEST(partial_checksum_of_a_datagram_is_accepted)
     uint8_t payload[50];
     pattern_fill(1, 0, payload, sizeof payload);
     for (uint32_t family = 4; family <= 6; family += 2) {
-        wire w = {.src = application(family, 1), .dst = remote(family, 53), .protocol = WIRE_UDP, .payload = payload, .payload_length = 50};
+        wire w = {.src = udp_application(family, 1), .dst = udp_remote(family, 53), .protocol = WIRE_UDP, .payload = payload, .payload_length = 50};
         uint32_t length = wire_build(&w, packet, sizeof packet);
         wire_make_partial(packet, length);
         CHECK_EQ(0, sim_input(s, packet, length, NULL));
         tf_offload offload = {.checksum = TF_CHECKSUM_PARTIAL, .checksum_start = family == 4 ? 20 : 40, .checksum_offset = 6};
         CHECK_EQ(1, sim_input(s, packet, length, &offload));
         sim_pump(s);
-        udp_expect(s, sim_session(s)->id, remote(family, 53), 1, 50);
+        udp_expect(s, sim_session(s)->id, udp_remote(family, 53), 1, 50);
     }
     sim_close(s);
 }

@@ -58,3 +58,25 @@ void udp_out(sim *s, const session *one, tf_endpoint application, tf_endpoint re
     CHECK_EQ(length, pattern_check(seed, 0, answer->header.payload, length));
     CHECK(sim_stray(s) == NULL);
 }
+
+tf_endpoint udp_application(uint32_t family, uint16_t port)
+{
+    return family == 4 ? wire_endpoint4(10, 0, 0, 2, port) : wire_endpoint6(2, port);
+}
+
+tf_endpoint udp_remote(uint32_t family, uint16_t port)
+{
+    return family == 4 ? wire_endpoint4(192, 0, 2, 77, port) : wire_endpoint6(0x777777, port);
+}
+
+session *udp_open(sim *s, tf_endpoint source)
+{
+    tf_endpoint destination = udp_remote(source.family, 53);
+    CHECK_EQ(1, udp_in(s, source, destination, 1, 10, false));
+    sim_pump(s);
+    session *one = sim_session(s);
+    CHECK((one->seen & TF_EVENT_SESSION) != 0);
+    CHECK((one->seen & TF_EVENT_READABLE) != 0);
+    udp_expect(s, one->id, destination, 1, 10);
+    return one;
+}

@@ -7,6 +7,11 @@
 
 #include "sim.h"
 
+/* An application's endpoint and a remote one, family 4 or 6. */
+tf_endpoint udp_application(uint32_t family, uint16_t port);
+tf_endpoint udp_remote(uint32_t family, uint16_t port);
+/* Opens a session by a datagram from `source`, and takes that datagram. */
+session *udp_open(sim *s, tf_endpoint source);
 /* Sends a datagram with `length` pattern bytes of `seed` into the stack,
  * fragmented to the MTU if `fragmented`; returns how many packets were taken. */
 int32_t udp_in(sim *s, tf_endpoint source, tf_endpoint destination, uint64_t seed, uint32_t length,

@@ -14,7 +14,7 @@ public sealed class FlowTests
     private static readonly IPEndPoint s_anywhere = new(IPAddress.Parse("198.51.100.7"), 80);
 
     [OneTimeSetUp]
-    public void Check() => Requirements.Check();
+    public void Check() => Requirements.Check("python3");
 
     [Test]
     public async Task Dial_of_two_seconds_is_one_dial()
@@ -90,6 +90,51 @@ public sealed class FlowTests
             Assert.That(stack.Flows, Is.Zero);
             Assert.That(stack.NativeBytes, Is.LessThanOrEqualTo(bytes));
             Assert.That(CountDescriptors(), Is.LessThanOrEqualTo(descriptors));
+            Assert.That(stack.UnexpectedExceptions + stack.Asserts, Is.Zero);
+        }
+    }
+
+    [Test]
+    public async Task Scan_of_refused_ports_leaves_nothing_behind()
+    {
+        const int count = 3000;
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(StreamDialer.FromFunc(static (_, _) => throw new NetworkException(NetworkError.ConnectionRefused)));
+
+        ToolResult scan = await tunnel.Application.PythonAsync(
+            """
+            import collections, errno, selectors, socket, sys
+            results, waiting = collections.Counter(), selectors.DefaultSelector()
+            ports = iter(range(1, int(sys.argv[1]) + 1))
+            open_ones = 0
+            def start():
+                global open_ones
+                port = next(ports, None)
+                if port is None:
+                    return
+                s = socket.socket()
+                s.setblocking(False)
+                s.connect_ex(("198.51.100.7", port))
+                waiting.register(s, selectors.EVENT_WRITE)
+                open_ones += 1
+            for _ in range(100):
+                start()
+            while open_ones:
+                for key, _ in waiting.select(20):
+                    results[errno.errorcode.get(key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "connected")] += 1
+                    waiting.unregister(key.fileobj)
+                    key.fileobj.close()
+                    open_ones -= 1
+                    start()
+            print(dict(results))
+            """,
+            $"{count}");
+
+        LwipStatistics stack = tunnel.Tunnel.GetStatistics().Stack;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(scan.Succeeded().Trim(), Is.EqualTo($"{{'ECONNREFUSED': {count}}}"));
+            Assert.That(stack.Flows, Is.Zero);
+            Assert.That(stack.DialsFailed, Is.EqualTo(count));
             Assert.That(stack.UnexpectedExceptions + stack.Asserts, Is.Zero);
         }
     }

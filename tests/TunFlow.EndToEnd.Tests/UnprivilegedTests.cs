@@ -18,7 +18,7 @@ public sealed class UnprivilegedTests
     [OneTimeSetUp]
     public async Task PrepareAsync()
     {
-        Requirements.Check("curl", "python3", "setpriv", "unshare");
+        Requirements.CheckLauncher("curl", "python3", "setpriv", "unshare");
         if ((await AsNobodyAsync("0666", "unshare", "--user", "--net", "true")).ExitCode != 0)
             Assert.Ignore("unprivileged user namespaces are forbidden on this machine");
         _directory = Directory.CreateTempSubdirectory("tunflow-e2e-").FullName;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using TunFlow.EndToEnd.Tests.Harness;
 using TunFlow.EndToEnd.Tests.Servers;
@@ -138,6 +139,47 @@ public sealed class UpTests
             Assert.That(curl.Succeeded(), Does.StartWith(TestData.Hash(content)));
             Assert.That((await interrupted).ExitCode, Is.Not.Zero, "the device was not moved in the middle of it");
             Assert.That(await tunnel.StopAsync(), Is.Zero, tunnel.Errors());
+        }
+    }
+
+    [Test]
+    public async Task Pause_of_the_process_loses_nothing()
+    {
+        if (Requirements.Find("curl") is null)
+            Assert.Ignore("curl is not installed");
+        byte[] content = TestData.Create(20_000_000);
+        await using Topology topology = await Topology.CreateAsync();
+        using HttpServer server = new(topology.Host.Listen(new IPEndPoint(Topology.Server4, 0)), content);
+        Task<ToolResult> curl = topology.Application.RunAsync("sh", "-c", $"curl -sS --limit-rate 10M http://{Topology.Server4}:{server.Port}/ | sha256sum");
+        await Task.Delay(500);
+
+        _ = NamespaceCalls.Kill(topology.Tunnel.Id, 19); // SIGSTOP
+        await Task.Delay(2000);
+        _ = NamespaceCalls.Kill(topology.Tunnel.Id, 18); // SIGCONT
+
+        Assert.That((await curl).Succeeded(), Does.StartWith(TestData.Hash(content)));
+    }
+
+    [Test]
+    public async Task Stop_in_the_middle_of_transfers_resets_them_at_once()
+    {
+        if (Requirements.Find("curl") is null)
+            Assert.Ignore("curl is not installed");
+        await using Topology topology = await Topology.CreateAsync();
+        using HttpServer server = new(topology.Host.Listen(new IPEndPoint(Topology.Server4, 0)), new byte[100_000_000]);
+        Task<ToolResult>[] transfers = [.. Enumerable.Range(0, 10).Select(_ => topology.Application.RunAsync("curl", "-sS", "--limit-rate", "1M", "-o", "/dev/null", $"http://{Topology.Server4}:{server.Port}/"))];
+        await Task.Delay(1000);
+        long started = Stopwatch.GetTimestamp();
+
+        int code = await topology.Tunnel.StopAsync();
+
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
+        ToolResult[] ends = await Task.WhenAll(transfers);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(code, Is.Zero);
+            Assert.That(elapsed, Is.LessThan(TimeSpan.FromSeconds(5)));
+            Assert.That(ends.Select(static end => end.Error), Is.All.Contains("reset"));
         }
     }
 

@@ -13,6 +13,8 @@ set(traps
   # Without over-allocated segments, or with a limit that only grows: either is enough against this one.
   "OVERSIZE+ZERO_WINDOW write_to_a_blocked_segment_trips_no_assertion"
   "ZERO_WINDOW window_from_zero_trips_no_assertion"
+  "WINDOW_EDGE data_beyond_the_window_trips_no_assertion"
+  "STRAY_FIN data_across_a_fin_trips_no_assertion"
   "PERSIST persist_timer_of_an_emptied_queue_is_harmless"
   "ISN isns_of_other_tuples_tell_nothing isn_depends_on_the_secret"
   "ACK_RANGE data_with_an_impossible_ack_is_refused"

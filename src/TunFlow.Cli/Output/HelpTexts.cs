@@ -31,7 +31,8 @@ internal static class HelpTexts
           --stats                print flows, bytes and drops to stderr at the end
 
         Signals are passed to COMMAND, and its exit code is this program's. 126: COMMAND cannot be executed, 127: it was
-        not found, 128+N: signal N ended it, 2: wrong usage, 1: the tunnel could not be set up.
+        not found, 128+N: signal N ended it, 2: wrong usage, 1: the tunnel could not be set up. What COMMAND has written
+        when it ends is still delivered, as long as bytes move.
 
         """;
 

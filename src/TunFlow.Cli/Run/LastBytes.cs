@@ -6,7 +6,7 @@ namespace TunFlow.Cli.Run;
 internal static class LastBytes
 {
     internal static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     /// <summary>Returns when no flow is left, or when nothing has moved for <see cref="Patience"/>, or after <see cref="Limit"/>.</summary>

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
 using TunFlow.Cli.Arguments;
 using TunFlow.Devices;
 using TunFlow.Devices.Linux.Launch;
@@ -15,11 +16,14 @@ internal sealed class LaunchedCommand : IDisposable
 {
     private readonly LaunchChannel _channel;
     private readonly Process _process;
+    private readonly SignalForwarder _signals;
+    private SafeFileHandle? _network;
 
-    private LaunchedCommand(LaunchChannel channel, Process process)
+    private LaunchedCommand(LaunchChannel channel, Process process, SignalForwarder signals)
     {
         _channel = channel;
         _process = process;
+        _signals = signals;
     }
 
     internal static LaunchedCommand Start(string launcher, RunOptions options, SignalForwarder signals)
@@ -35,7 +39,7 @@ internal sealed class LaunchedCommand : IDisposable
                 process = Process.Start(start)!;
             channel.CloseChildEnd();
             signals.Attach(process);
-            return new LaunchedCommand(channel, process);
+            return new LaunchedCommand(channel, process, signals);
         }
         catch (Exception exception)
         {
@@ -50,12 +54,17 @@ internal sealed class LaunchedCommand : IDisposable
     {
         LaunchMessage? message = _channel.Receive();
         if (message is { Kind: LaunchMessageKind.Ready })
+        {
+            _network = HoldNetwork();
             return LinuxTunDevice.FromDescriptor(message.Tun!, ownsHandle: true, message.Mtu);
+        }
+
         int code = ExitCode();
-        // 128 and more: a signal ended the launcher, most likely the one that was meant for this program.
-        throw message is null
-            ? new CliException($"the launcher ended without a word, with exit code {code}", code > ExitCodes.SignalBase ? code : ExitCodes.Failure)
-            : new CliException(message.Text, message.ExitCode == ExitCodes.Usage ? ExitCodes.Usage : ExitCodes.Failure);
+        if (message is not null)
+            throw new CliException(message.Text, message.ExitCode == ExitCodes.Usage ? ExitCodes.Usage : ExitCodes.Failure);
+        throw code > ExitCodes.SignalBase
+            ? new CliException($"signal {code - ExitCodes.SignalBase} came before the command could run", code)
+            : new CliException($"the launcher ended without a word, with exit code {code}");
     }
 
     /// <summary>Lets the command run; its network is being served.</summary>
@@ -77,8 +86,24 @@ internal sealed class LaunchedCommand : IDisposable
     /// <summary>Leaves the launcher alone: if it has not executed the command yet, it ends by itself.</summary>
     public void Dispose()
     {
+        _signals.Detach();
+        _network?.Dispose();
         _channel.Dispose();
         _process.Dispose();
+    }
+
+    // The network namespace would go with its last process, and the TUN with it, while the tunnel still delivers what that process wrote.
+    private SafeFileHandle? HoldNetwork()
+    {
+        try
+        {
+            return File.OpenHandle($"/proc/{Text(_process.Id)}/ns/net");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Without /proc only this last delivery is at risk.
+            return null;
+        }
     }
 
     private int ExitCode()

@@ -22,8 +22,10 @@ internal sealed class SignalForwarder : IDisposable
     private readonly Lock _lock = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly Queue<int> _early = [];
+    // Never disposed: a handler that is running when this object is disposed may still cancel it. It has no timer to free.
     private readonly CancellationTokenSource _nobodyLeft = new();
     private Process? _process;
+    private bool _detached;
 
     internal SignalForwarder()
     {
@@ -51,21 +53,27 @@ internal sealed class SignalForwarder : IDisposable
         }
     }
 
+    /// <summary>The process object is about to be disposed.</summary>
+    internal void Detach()
+    {
+        lock (_lock)
+            (_process, _detached) = (null, true);
+    }
+
     public void Dispose()
     {
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
-        _nobodyLeft.Dispose();
     }
 
     private void Forward(int number)
     {
         lock (_lock)
         {
-            if (_process is not { } process)
-                _early.Enqueue(number);
-            else if (process.HasExited)
+            if (_detached || _process is { HasExited: true })
                 _nobodyLeft.Cancel();
+            else if (_process is not { } process)
+                _early.Enqueue(number);
             else
                 Send(process, number);
         }

@@ -28,6 +28,14 @@ internal static class Requirements
             Assert.Ignore("network namespaces are not allowed here");
     }
 
+    /// <summary>The same, and the launcher of <c>tunflow run</c>.</summary>
+    internal static void CheckLauncher(params ReadOnlySpan<string> programs)
+    {
+        Check(programs);
+        if (!File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "tunflow-launch")))
+            Assert.Ignore("tunflow-launch was not built");
+    }
+
     internal static string? Find(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin")
             .Split(':')

@@ -123,7 +123,7 @@ internal sealed class RelayTests : DeviceFixture
         (TcpPeer slow, FakeUpstream stuck) = await ConnectAsync();
         TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
         stuck.StuckWrites = gate;
-        byte[] data = Bytes(400_000, 5);
+        byte[] data = Bytes(1_500_000, 5);
         Task sending = slow.SendAsync(data, TimeSpan.FromSeconds(30));
         await slow.WaitAsync(() => slow.PeerWindow - slow.Unacknowledged <= 0);
 

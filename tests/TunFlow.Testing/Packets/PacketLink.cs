@@ -12,6 +12,7 @@ public sealed class PacketLink
     private readonly Channel<ParsedPacket> _others = Channel.CreateUnbounded<ParsedPacket>();
     private int _nextPort = 20_000;
     private long _count;
+    private bool _ended;
 
     public PacketLink(IIPDevice device)
     {
@@ -34,14 +35,26 @@ public sealed class PacketLink
         IPAddress own = IPAddress.Parse(remote.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? "10.9.0.2" : "fd09::2");
         TcpPeer peer = new(this, local ?? new IPEndPoint(own, Interlocked.Increment(ref _nextPort)), remote);
         _peers[(peer.Local, peer.Remote)] = peer;
+        // After it is in the table: the end of the link either finds it there or is seen here.
+        if (Volatile.Read(ref _ended))
+            peer.OnLinkEnded();
         return peer;
     }
 
+    /// <summary>Sends a packet. One that meets the end of the device is lost, as on any link.</summary>
     public void Send(byte[] packet)
     {
         ValueTask write = Device.WriteAsync(packet);
-        if (!write.IsCompletedSuccessfully)
+        if (write.IsCompletedSuccessfully)
+            return;
+        try
+        {
             write.AsTask().GetAwaiter().GetResult();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The test disposed the device: nobody is left to answer.
+        }
     }
 
     /// <summary>The next packet that isn't TCP of a peer.</summary>
@@ -68,6 +81,7 @@ public sealed class PacketLink
         }
         finally
         {
+            Volatile.Write(ref _ended, true);
             _others.Writer.TryComplete();
             foreach (TcpPeer peer in _peers.Values)
                 peer.OnLinkEnded();

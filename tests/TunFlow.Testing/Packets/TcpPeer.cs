@@ -26,6 +26,7 @@ public sealed class TcpPeer
         _link = link;
         Local = local;
         Remote = remote;
+        Mss = local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 1460 : 1440;
         _initial = (uint)Random.Shared.Next();
         _next = _initial;
     }
@@ -51,7 +52,7 @@ public sealed class TcpPeer
 
     public int Retransmissions { get; private set; }
 
-    public int Mss { get; set; } = 1460;
+    public int Mss { get; set; }
 
     /// <summary>Whether data is acknowledged as it comes.</summary>
     public bool AutoAcknowledge { get; set; } = true;
@@ -80,7 +81,7 @@ public sealed class TcpPeer
     public async Task<bool> ConnectAsync(TimeSpan? limit = null)
     {
         SendSyn();
-        await WaitAsync(() => IsOpen || WasReset || Unreachable is not null, limit).ConfigureAwait(false);
+        await WaitAsync(() => IsOpen || WasReset || LinkEnded || Unreachable is not null, limit).ConfigureAwait(false);
         return IsOpen;
     }
 
@@ -89,8 +90,9 @@ public sealed class TcpPeer
     {
         while (!data.IsEmpty)
         {
-            await WaitAsync(() => WasReset || _peerWindow - (_next - _acknowledged) > 0, limit).ConfigureAwait(false);
-            Assert.That(WasReset, Is.False, "reset while sending");
+            await WaitAsync(() => WasReset || LinkEnded || _peerWindow - (_next - _acknowledged) > 0, limit).ConfigureAwait(false);
+            if (WasReset || LinkEnded)
+                throw new IOException("The connection was reset while sending.");
             // The edge of a scaled window may move back by less than one unit of it, and so below what is in flight.
             int length = (int)Math.Min(Math.Min(data.Length, Mss), Read(() => _peerWindow - (_next - _acknowledged)));
             if (length <= 0)
@@ -149,7 +151,7 @@ public sealed class TcpPeer
         }
         catch (TimeoutException)
         {
-            Assert.Fail($"Nothing happened: {Describe()}.");
+            throw new TimeoutException($"Nothing happened: {Describe()}.");
         }
     }
 
