@@ -144,7 +144,8 @@ void call_session(world *w, program *p)
         break;
     case 1:
         if (w->datagrams[place] != NULL) {
-            status(tf_session_refuse(w->stack, w->now, w->datagram_sessions[place], w->datagrams[place], next8(p) % 6));
+            status(tf_session_refuse(w->stack, w->now, w->datagram_sessions[place], w->datagrams[place],
+                                     next8(p) % 6));
         } else {
             status(tf_session_refuse_remote(w->stack, w->now, id, &source, next8(p) % 6));
         }
@@ -173,7 +174,8 @@ void call_session(world *w, program *p)
 void call_stack(world *w, program *p)
 {
     static const uint32_t mtus[] = {576, 1280, 1500, 9000, 65535, 100, 70000, 1400};
-    static const uint64_t jumps[] = {0, 1000, 40000, 250000, 250000, 500000, 1000000, 3000000, 20000000, 60000000, 3600000000ull};
+    static const uint64_t jumps[] = {0,       1000,    40000,    250000,   250000,       500000,
+                                     1000000, 3000000, 20000000, 60000000, 3600000000ull};
     uint8_t what = next8(p);
     switch (what % 8) {
     case 0: {

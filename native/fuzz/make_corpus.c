@@ -6,143 +6,15 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "program.h"
 #include "wire.h"
+#include "writer.h"
 
-enum {
-    capacity = 4096,
-    unbent = 0xC0, /* see bend() */
-    no_options = 0,
-    random_programs = 90
-};
-
-/* Kinds of sequence offsets, see offset_of(). */
-enum { same = 0, offset8 = 0xA0, offset16 = 0xC0, offset32 = 0xE0 };
-
-/* Bits of a segment's `how`. */
-enum { in_block = 1, batched = 4, free_flags = 8, super_packet = 16, with_options = 32, not_counted = 128 };
+enum { random_programs = 90 };
 
 static const char *directory;
-static uint8_t bytes[capacity];
-static uint32_t length;
-
-static void put(uint32_t value)
-{
-    if (length < capacity) {
-        bytes[length++] = (uint8_t)value;
-    }
-}
-
-static void put16(uint32_t value)
-{
-    put(value >> 8);
-    put(value);
-}
-
-static void begin(uint32_t configuration, uint32_t sizes)
-{
-    length = 0;
-    put(configuration);
-    put(sizes);
-}
-
-static void save(const char *name, uint32_t number)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s-%02u", directory, name, number);
-    FILE *file = fopen(path, "wb");
-    if (file == NULL || fwrite(bytes, 1, length, file) != length || fclose(file) != 0) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        exit(1);
-    }
-}
-
-static void output(void)
-{
-    put(OPERATION_OUTPUT);
-}
-
-static void syn(uint32_t tuple, uint32_t window)
-{
-    put(OPERATION_SYN);
-    put(tuple);
-    put(0);
-    put16(window);
-    put(3); /* MSS and window scale */
-    put16(1460);
-    put(2);
-    put(unbent);
-}
-
-static void segment_at(uint32_t tuple, uint32_t how, uint32_t flags, uint32_t offset, uint32_t window, uint32_t size)
-{
-    put(OPERATION_SEGMENT);
-    put(tuple);
-    put(how);
-    put(flags);
-    if (offset == 0) {
-        put(same);
-    } else {
-        put(offset16);
-        put16(offset);
-    }
-    put(same);
-    put16(window);
-    put(size);
-    if ((how & with_options) != 0) {
-        put(no_options);
-    }
-    if ((how & super_packet) == 0) {
-        put(unbent);
-    }
-}
-
-static void segment(uint32_t tuple, uint32_t flags, uint32_t window, uint32_t size)
-{
-    segment_at(tuple, 0, flags, 0, window, size);
-}
-
-static void flow(uint32_t index, uint32_t what)
-{
-    put(OPERATION_FLOW);
-    put(index);
-    put(what);
-}
-
-static void tick(uint32_t jump)
-{
-    put(OPERATION_STACK);
-    put(4);
-    put(jump);
-}
-
-enum { accept_it = 0, refuse_it = 2, read_some = 3, read_all = 4, write_it = 5, shut = 7, discard_it = 8, abort_it = 9, close_it = 10, look = 11 };
-enum { size_0 = 0, size_1 = 1, size_7 = 3, size_100 = 5, size_1460 = 11, size_2920 = 13, size_9000 = 15 };
-enum { ms_40 = 2, ms_250 = 3, ms_500 = 5, s_1 = 6, s_3 = 7, s_20 = 8, s_60 = 9, h_1 = 10 };
-
-static void write_size(uint32_t index, uint32_t size, uint32_t more)
-{
-    flow(index, write_it + more);
-    put(size);
-}
-
-static void open_flow(uint32_t tuple, uint32_t index)
-{
-    syn(tuple, 60000);
-    flow(index, accept_it);
-    output();
-    segment(tuple, 0, 60000, size_0);
-}
-
-static void close_flow(uint32_t index)
-{
-    flow(index, close_it);
-    put(40);
-}
 
 static void lives(void)
 {
@@ -179,7 +51,7 @@ static void lives(void)
         close_flow(0);
         tick(s_3);
         output();
-        save("life", i);
+        save(directory, "life", i);
     }
 }
 
@@ -217,7 +89,7 @@ static void losses(void)
         close_flow(0);
         tick(s_20);
         tick(s_60);
-        save("loss", i);
+        save(directory, "loss", i);
     }
 }
 
@@ -229,7 +101,8 @@ static void disorder(void)
         begin(2, i & 2 ? 8 : 0);
         open_flow(tuple, 0);
         for (uint32_t j = 0; j < 10; j++) {
-            segment_at(tuple, not_counted | (i & 4 ? in_block : 0), j == 7 ? WIRE_FIN : 0, offsets[(j + i) % 10], 60000, j & 1 ? size_1460 : size_2920);
+            segment_at(tuple, not_counted | (i & 4 ? in_block : 0), j == 7 ? WIRE_FIN : 0,
+                       offsets[(j + i) % 10], 60000, j & 1 ? size_1460 : size_2920);
             output();
         }
         segment(tuple, 0, 60000, size_2920);
@@ -245,7 +118,7 @@ static void disorder(void)
         segment(tuple, 0, 60000, size_2920);
         close_flow(0);
         output();
-        save("disorder", i);
+        save(directory, "disorder", i);
     }
 }
 
@@ -273,7 +146,7 @@ static void windows(void)
         segment(tuple, WIRE_FIN, 60000, size_0);
         close_flow(0);
         tick(s_3);
-        save("window", i);
+        save(directory, "window", i);
     }
 }
 
@@ -290,7 +163,8 @@ static void flags(void)
                     output();
                 }
             }
-            segment_at(tuple, free_flags | (f & 1 ? not_counted : 0), f, f & 4 ? 0 : 10, 60000, f & 2 ? size_7 : size_0);
+            segment_at(tuple, free_flags | (f & 1 ? not_counted : 0), f, f & 4 ? 0 : 10, 60000,
+                       f & 2 ? size_7 : size_0);
             output();
             if (f % 8 == 7) {
                 flow(0, abort_it);
@@ -298,7 +172,7 @@ static void flags(void)
                 tick(s_3);
             }
         }
-        save("flags", i);
+        save(directory, "flags", i);
     }
 }
 
@@ -335,7 +209,7 @@ static void pending(void)
         put(OPERATION_STACK);
         put(0xF9);
         output();
-        save("pending", i);
+        save(directory, "pending", i);
     }
 }
 
@@ -377,7 +251,7 @@ static void datagrams(void)
             tick(s_1);
         }
         output();
-        save("datagram", i);
+        save(directory, "datagram", i);
     }
 }
 
@@ -388,7 +262,8 @@ static void offload(void)
         begin(2 | (i & 2 ? 16 : 0), 0);
         open_flow(tuple, 0);
         for (uint32_t j = 0; j < 6; j++) {
-            segment_at(tuple, super_packet | (j & 1 ? in_block : 0) | (j & 2 ? batched : 0), WIRE_PSH, 0, 60000, size_9000);
+            segment_at(tuple, super_packet | (j & 1 ? in_block : 0) | (j & 2 ? batched : 0), WIRE_PSH, 0,
+                       60000, size_9000);
             write_size(0, size_9000, 64);
             flow(0, read_all);
             output();
@@ -398,7 +273,7 @@ static void offload(void)
         put(0x20);
         write_size(0, size_9000, 64);
         output();
-        save("offload", i);
+        save(directory, "offload", i);
     }
 }
 
@@ -423,7 +298,9 @@ static void one_at_random(uint64_t *state)
         segment(tuple, prng_below(state, 12) == 0 ? WIRE_FIN : WIRE_PSH, window, size);
         break;
     case 6:
-        segment_at(tuple, not_counted, 0, prng_below(state, 4) != 0 ? prng_below(state, 6000) : 0xFFFF - prng_below(state, 3000), 60000, size);
+        segment_at(tuple, not_counted, 0,
+                   prng_below(state, 4) != 0 ? prng_below(state, 6000) : 0xFFFF - prng_below(state, 3000),
+                   60000, size);
         break;
     case 7:
         segment_at(tuple, super_packet | prng_below(state, 8), 0, 0, window, size);
@@ -463,7 +340,8 @@ static void one_at_random(uint64_t *state)
         tick(prng_below(state, 8));
         break;
     case 18:
-        segment_at(tuple, free_flags | not_counted, prng_below(state, 64), prng_below(state, 2) * 100, window, size);
+        segment_at(tuple, free_flags | not_counted, prng_below(state, 64), prng_below(state, 2) * 100, window,
+                   size);
         break;
     default:
         put(OPERATION_STACK);
@@ -484,7 +362,7 @@ static void random_ones(void)
         for (uint32_t j = 0; j < 150; j++) {
             one_at_random(&state);
         }
-        save("random", i);
+        save(directory, "random", i);
     }
 }
 

@@ -33,7 +33,8 @@ uint32_t next32(program *p)
 
 uint32_t next_size(program *p)
 {
-    static const uint32_t common[] = {0, 1, 2, 7, 8, 100, 535, 536, 1000, 1440, 1459, 1460, 1461, 2920, 4096, 9000};
+    static const uint32_t common[] = {0,    1,    2,    7,    8,    100,  535,  536,
+                                      1000, 1440, 1459, 1460, 1461, 2920, 4096, 9000};
     uint8_t kind = next8(p);
     if (kind < 0x80) {
         return common[kind & 15];

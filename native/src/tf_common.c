@@ -38,44 +38,45 @@ static int refused_for_test(tf_budget *budget) {
 }
 #endif
 
-void *tf_common_alloc(uint32_t stack, size_t size) {
+/* Takes `whole` bytes from the budget, or says no. */
+static int charge(uint32_t stack, uint64_t whole) {
   tf_budget *budget = &tf_common_budgets[stack];
-  uint64_t whole = (uint64_t)size + sizeof(tf_prefix);
   uint64_t used = atomic_fetch_add_explicit(&budget->used, whole, memory_order_relaxed) + whole;
   int refused = over_limit(budget, used);
 #if TF_TEST_HOOKS
   refused = refused || refused_for_test(budget);
 #endif
-  tf_prefix *prefix = refused ? NULL : malloc((size_t)whole);
-  if (prefix == NULL) {
+  if (refused) {
     atomic_fetch_sub_explicit(&budget->used, whole, memory_order_relaxed);
-    return NULL;
-  }
-  if (used > atomic_load_explicit(&budget->peak, memory_order_relaxed)) {
+  } else if (used > atomic_load_explicit(&budget->peak, memory_order_relaxed)) {
     atomic_store_explicit(&budget->peak, used, memory_order_relaxed);
+  }
+  return !refused;
+}
+
+static void discharge(uint32_t stack, uint64_t whole) {
+  atomic_fetch_sub_explicit(&tf_common_budgets[stack].used, whole, memory_order_relaxed);
+}
+
+static void *finish_alloc(tf_prefix *prefix, uint32_t stack, uint64_t whole) {
+  if (prefix == NULL) {
+    discharge(stack, whole);
+    return NULL;
   }
   prefix->size = whole;
   prefix->stack = stack;
   return prefix + 1;
 }
 
-void *tf_common_alloc_zero(uint32_t stack, size_t size) {
-  tf_budget *budget = &tf_common_budgets[stack];
+void *tf_common_alloc(uint32_t stack, size_t size) {
   uint64_t whole = (uint64_t)size + sizeof(tf_prefix);
-  uint64_t used = atomic_fetch_add_explicit(&budget->used, whole, memory_order_relaxed) + whole;
-  int refused = over_limit(budget, used);
-#if TF_TEST_HOOKS
-  refused = refused || refused_for_test(budget);
-#endif
-  /* calloc, not malloc and memset: large tables stay untouched zero pages. */
-  tf_prefix *prefix = refused ? NULL : calloc(1, (size_t)whole);
-  if (prefix == NULL) {
-    atomic_fetch_sub_explicit(&budget->used, whole, memory_order_relaxed);
-    return NULL;
-  }
-  prefix->size = whole;
-  prefix->stack = stack;
-  return prefix + 1;
+  return charge(stack, whole) ? finish_alloc(malloc((size_t)whole), stack, whole) : NULL;
+}
+
+/* calloc, not malloc and memset: large tables stay untouched zero pages. */
+void *tf_common_alloc_zero(uint32_t stack, size_t size) {
+  uint64_t whole = (uint64_t)size + sizeof(tf_prefix);
+  return charge(stack, whole) ? finish_alloc(calloc(1, (size_t)whole), stack, whole) : NULL;
 }
 
 void tf_common_release(void *memory) {
@@ -83,7 +84,7 @@ void tf_common_release(void *memory) {
     return;
   }
   tf_prefix *prefix = (tf_prefix *)memory - 1;
-  atomic_fetch_sub_explicit(&tf_common_budgets[prefix->stack].used, prefix->size, memory_order_relaxed);
+  discharge(prefix->stack, prefix->size);
   free(prefix);
 }
 
@@ -91,8 +92,54 @@ size_t tf_common_size(const void *memory) {
   return (size_t)((const tf_prefix *)memory - 1)->size;
 }
 
+/* Blocks of the size that bulk transfers use are kept for the next taker: the
+ * allocator would give their pages back to the kernel and fetch them again,
+ * cleared, for every one. At most 2 MB, shared by all stacks, in nobody's
+ * budget. Test builds do without, so that sanitizers see every use after free. */
+#define KEPT_CAPACITY 65536u
+#define KEPT_BLOCKS 32
+
+#if !TF_TEST_HOOKS
+static _Atomic(tf_prefix *) kept[KEPT_BLOCKS];
+
+static tf_prefix *take_kept(void) {
+  for (int i = 0; i < KEPT_BLOCKS; i++) {
+    if (atomic_load_explicit(&kept[i], memory_order_relaxed) != NULL) {
+      tf_prefix *prefix = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
+      if (prefix != NULL) {
+        return prefix;
+      }
+    }
+  }
+  return NULL;
+}
+
+static int keep_prefix(tf_prefix *prefix) {
+  for (int i = 0; i < KEPT_BLOCKS; i++) {
+    tf_prefix *none = NULL;
+    if (atomic_load_explicit(&kept[i], memory_order_relaxed) == NULL &&
+        atomic_compare_exchange_strong_explicit(&kept[i], &none, prefix, memory_order_release, memory_order_relaxed)) {
+      return 1;
+    }
+  }
+  return 0;
+}
+#else
+static tf_prefix *take_kept(void) { return NULL; }
+static int keep_prefix(const tf_prefix *prefix) { return prefix == NULL; }
+#endif
+
+static void *block_memory(uint32_t stack, uint32_t capacity) {
+  uint64_t whole = sizeof(tf_prefix) + sizeof(tf_block) + capacity;
+  if (!charge(stack, whole)) {
+    return NULL;
+  }
+  tf_prefix *prefix = capacity == KEPT_CAPACITY ? take_kept() : NULL;
+  return finish_alloc(prefix != NULL ? prefix : malloc((size_t)whole), stack, whole);
+}
+
 tf_block *tf_common_block_alloc(uint32_t stack, uint32_t capacity) {
-  tf_block *block = tf_common_alloc(stack, sizeof(tf_block) + capacity);
+  tf_block *block = block_memory(stack, capacity);
   if (block != NULL) {
     atomic_init(&block->references, 1);
     block->capacity = capacity;
@@ -105,8 +152,13 @@ void tf_common_block_retain(tf_block *block) {
 }
 
 void tf_common_block_release(tf_block *block) {
-  if (atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) == 1) {
-    tf_common_release(block);
+  if (atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) != 1) {
+    return;
+  }
+  tf_prefix *prefix = (tf_prefix *)(void *)block - 1;
+  discharge(prefix->stack, prefix->size);
+  if (block->capacity != KEPT_CAPACITY || !keep_prefix(prefix)) {
+    free(prefix);
   }
 }
 

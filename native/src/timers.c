@@ -104,11 +104,13 @@ static void tick_lwip(void) {
         flow->pcb->persist_backoff = 0;
       }
 #endif
+#if !TF_UNCURE_LINGER
       /* lwIP's own limits on LAST_ACK and FIN_WAIT_2 count from the last segment
        * before tcp_shutdown() and end silently; a closed flow has its linger. */
       if (!flow->owned && flow->state == TF_OPEN) {
         flow->pcb->tmr = tcp_ticks;
       }
+#endif
       flow->pcb->last_timer = tcp_timer_ctr; /* 8 bits: a stale one could skip this tick */
       flow->pcb->next = chain;
       chain = flow->pcb;

@@ -22,7 +22,10 @@ static void small(tf_config *config)
 
 static void ping(sim *s)
 {
-    wire w = {.src = wire_endpoint4(10, 0, 0, 2, 0), .dst = wire_endpoint4(8, 8, 8, 8, 0), .protocol = WIRE_ICMP4, .icmp_type = 8};
+    wire w = {.src = wire_endpoint4(10, 0, 0, 2, 0),
+              .dst = wire_endpoint4(8, 8, 8, 8, 0),
+              .protocol = WIRE_ICMP4,
+              .icmp_type = 8};
     sim_send_wire(s, &w);
 }
 

@@ -136,7 +136,9 @@ TEST(drop_ipv6_extension_headers)
 TEST(drop_sources_that_nobody_has)
 {
     sim *s = sim_open(NULL);
-    static const uint8_t sources4[][4] = {{0, 0, 0, 0}, {0, 1, 2, 3}, {127, 0, 0, 1}, {127, 255, 0, 9}, {224, 0, 0, 1}, {239, 1, 1, 1}, {240, 0, 0, 1}, {255, 255, 255, 255}};
+    static const uint8_t sources4[][4] = {{0, 0, 0, 0},     {0, 1, 2, 3},        {127, 0, 0, 1},
+                                          {127, 255, 0, 9}, {224, 0, 0, 1},      {239, 1, 1, 1},
+                                          {240, 0, 0, 1},   {255, 255, 255, 255}};
     for (size_t i = 0; i < sizeof sources4 / sizeof sources4[0]; i++) {
         wire w = syn(4);
         memcpy(w.src.address, sources4[i], 4);
@@ -145,7 +147,8 @@ TEST(drop_sources_that_nobody_has)
         memcpy(w.src.address, sources4[i], 4);
         DROPPED(w, TF_DROP_SOURCE);
     }
-    static const uint8_t sources6[][16] = {{0}, {[15] = 1}, {0xFF, 2, [15] = 1}, {[10] = 0xFF, [11] = 0xFF, [12] = 10, [15] = 1}};
+    static const uint8_t sources6[][16] = {
+        {0}, {[15] = 1}, {0xFF, 2, [15] = 1}, {[10] = 0xFF, [11] = 0xFF, [12] = 10, [15] = 1}};
     for (size_t i = 0; i < sizeof sources6 / sizeof sources6[0]; i++) {
         wire w = syn(6);
         memcpy(w.src.address, sources6[i], 16);

@@ -26,7 +26,11 @@ TEST(drop_other_protocols)
     sim *s = sim_open(NULL);
     for (uint32_t protocol = 0; protocol < 256; protocol++) {
         uint8_t payload[40] = {0};
-        wire w = {.src = application4, .dst = server4, .protocol = (uint8_t)protocol, .payload = payload, .payload_length = sizeof payload};
+        wire w = {.src = application4,
+                  .dst = server4,
+                  .protocol = (uint8_t)protocol,
+                  .payload = payload,
+                  .payload_length = sizeof payload};
         bool served = protocol == WIRE_TCP || protocol == WIRE_UDP || protocol == WIRE_ICMP4;
         if (!served) {
             DROPPED(w, TF_DROP_PROTOCOL);
@@ -51,7 +55,14 @@ TEST(drop_tcp_header_and_flags)
             wire_fix_checksums(bytes, length);
             DROPPED_BYTES(bytes, length, TF_DROP_TCP_HEADER);
         }
-        static const uint8_t flags[] = {0, WIRE_PSH, WIRE_URG, WIRE_FIN, WIRE_SYN | WIRE_FIN, WIRE_SYN | WIRE_RST, 0x3F, WIRE_SYN | WIRE_FIN | WIRE_ACK};
+        static const uint8_t flags[] = {0,
+                                        WIRE_PSH,
+                                        WIRE_URG,
+                                        WIRE_FIN,
+                                        WIRE_SYN | WIRE_FIN,
+                                        WIRE_SYN | WIRE_RST,
+                                        0x3F,
+                                        WIRE_SYN | WIRE_FIN | WIRE_ACK};
         for (size_t i = 0; i < sizeof flags; i++) {
             w = syn(family);
             w.flags = flags[i];
@@ -169,7 +180,12 @@ TEST(drop_contradicting_offload)
     w.payload_length = 40;
     uint32_t length = wire_build(&w, bytes, sizeof bytes);
     wire_make_partial(bytes, length);
-    const tf_offload good = {.checksum = TF_CHECKSUM_PARTIAL, .gso_type = TF_GSO_TCP4, .gso_size = 20, .header_length = 40, .checksum_start = 20, .checksum_offset = 16};
+    const tf_offload good = {.checksum = TF_CHECKSUM_PARTIAL,
+                             .gso_type = TF_GSO_TCP4,
+                             .gso_size = 20,
+                             .header_length = 40,
+                             .checksum_start = 20,
+                             .checksum_offset = 16};
     tf_offload bad[12];
     for (size_t i = 0; i < 12; i++) {
         bad[i] = good;

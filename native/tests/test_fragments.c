@@ -22,7 +22,11 @@ static uint32_t whole(uint32_t family, uint64_t seed, uint32_t length, uint8_t *
 {
     static uint8_t payload[WIRE_MAX];
     pattern_fill(seed, 0, payload, length);
-    wire w = {.src = left(family), .dst = right(family), .protocol = WIRE_UDP, .payload = payload, .payload_length = length};
+    wire w = {.src = left(family),
+              .dst = right(family),
+              .protocol = WIRE_UDP,
+              .payload = payload,
+              .payload_length = length};
     uint32_t size = wire_build(&w, packet, WIRE_MAX);
     CHECK(size != 0);
     return size;
@@ -49,7 +53,8 @@ TEST(fragments_in_any_order)
                 order[j] = swap;
             }
             for (uint32_t i = 0; i < count; i++) {
-                uint32_t piece = wire_fragment(packet, size, 700, (uint32_t)round, order[i], fragment, sizeof fragment);
+                uint32_t piece =
+                    wire_fragment(packet, size, 700, (uint32_t)round, order[i], fragment, sizeof fragment);
                 CHECK_EQ(1, sim_input(s, fragment, piece, NULL));
             }
             sim_pump(s);
@@ -130,7 +135,8 @@ TEST(tiny_fragments_stay_under_the_cap)
         uint32_t size = whole(families[f], 1, 60000, packet);
         /* 8 bytes of payload each: bookkeeping outweighs the data. */
         for (uint32_t i = 1; i < 7000; i++) {
-            uint32_t piece = wire_fragment(packet, size, families[f] == 4 ? 28 : 56, 1, i, fragment, sizeof fragment);
+            uint32_t piece =
+                wire_fragment(packet, size, families[f] == 4 ? 28 : 56, 1, i, fragment, sizeof fragment);
             CHECK(piece != 0);
             sim_input(s, fragment, piece, NULL);
         }
@@ -212,7 +218,11 @@ TEST(impossible_fragments_are_dropped)
         sim *s = sim_open(NULL);
         uint8_t payload[1400];
         memset(payload, 7, sizeof payload);
-        wire w = {.src = left(families[f]), .dst = right(families[f]), .protocol = WIRE_UDP, .fragment = true, .fragment_id = 4};
+        wire w = {.src = left(families[f]),
+                  .dst = right(families[f]),
+                  .protocol = WIRE_UDP,
+                  .fragment = true,
+                  .fragment_id = 4};
         w.payload = payload;
         /* The ping of death: beyond 65535 bytes. */
         w.fragment_offset = 65528;
@@ -238,7 +248,12 @@ TEST(fragments_of_unserved_protocols_are_dropped)
     for (uint32_t f = 0; f < 2; f++) {
         sim *s = sim_open(NULL);
         uint8_t payload[800] = {0};
-        wire w = {.src = left(families[f]), .dst = right(families[f]), .protocol = 47, .fragment = true, .fragment_id = 4, .more_fragments = true};
+        wire w = {.src = left(families[f]),
+                  .dst = right(families[f]),
+                  .protocol = 47,
+                  .fragment = true,
+                  .fragment_id = 4,
+                  .more_fragments = true};
         w.payload = payload;
         w.payload_length = sizeof payload;
         CHECK_EQ(0, sim_input_wire(s, &w));

@@ -206,7 +206,8 @@ TEST(output_queue_is_bounded)
     tf_endpoint from = wire_endpoint4(1, 1, 1, 1, 53);
     uint32_t refused = 0;
     for (int i = 0; i < 100; i++) {
-        refused += tf_session_send(s->stack, s->now, sim_session(s)->id, &from, payload, sizeof payload) == TF_E_MEMORY;
+        refused += tf_session_send(s->stack, s->now, sim_session(s)->id, &from, payload, sizeof payload) ==
+                   TF_E_MEMORY;
     }
     CHECK(refused > 0);
     CHECK(sim_drops(s, TF_DROP_OUTPUT_FULL) >= refused);

@@ -46,7 +46,8 @@ TEST(isns_of_other_tuples_tell_nothing)
     enum { samples = 64 };
     uint32_t isns[samples];
     for (uint16_t i = 0; i < samples; i++) {
-        isns[i] = observe_isn(s, wire_endpoint4(10, 0, 0, 2, (uint16_t)(5000 + i)), wire_endpoint4(1, 1, 1, 1, 80));
+        isns[i] =
+            observe_isn(s, wire_endpoint4(10, 0, 0, 2, (uint16_t)(5000 + i)), wire_endpoint4(1, 1, 1, 1, 80));
     }
     /* Neighbouring ports: every pair far apart, and the top byte well spread. */
     uint32_t near = 0;
@@ -96,10 +97,12 @@ TEST(data_with_an_impossible_ack_is_refused)
         f->reads = true;
         uint8_t junk[10] = {0};
         /* RFC 5961 5.2: far behind what was acknowledged, and beyond what was sent. */
-        static const uint32_t offsets[] = {0x80000001u, 0u - 1290000000u, 0u - 10000000u, 1, 1000, 0x7FFFFFFF};
+        static const uint32_t offsets[] = {0x80000001u, 0u - 1290000000u, 0u - 10000000u, 1,
+                                           1000,        0x7FFFFFFF};
         for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
             uint32_t before = p->log_count;
-            peer_raw(p, WIRE_ACK | WIRE_PSH, p->snd_nxt, p->rcv_nxt + offsets[i], peer_window(p), junk, sizeof junk);
+            peer_raw(p, WIRE_ACK | WIRE_PSH, p->snd_nxt, p->rcv_nxt + offsets[i], peer_window(p), junk,
+                     sizeof junk);
             p->snd_max = p->snd_nxt;
             sim_pump(s);
             CHECK_EQ(0, f->received);
@@ -226,7 +229,8 @@ TEST(syn_flood_stays_under_the_caps)
     s->accepts = false;
     uint64_t before = sim_stats(s).native_bytes;
     for (uint32_t i = 0; i < 50000; i++) {
-        wire w = {.src = wire_endpoint4(10, (uint8_t)(1 + i / 60000), (uint8_t)(i / 250), (uint8_t)(1 + i % 250), (uint16_t)(1024 + i % 60000)),
+        wire w = {.src = wire_endpoint4(10, (uint8_t)(1 + i / 60000), (uint8_t)(i / 250),
+                                        (uint8_t)(1 + i % 250), (uint16_t)(1024 + i % 60000)),
                   .dst = wire_endpoint4(1, 2, 3, 4, 80),
                   .protocol = WIRE_TCP,
                   .seq = i,

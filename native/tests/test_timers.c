@@ -271,3 +271,25 @@ TEST(last_ack_survives_loss)
     CHECK_EQ(PEER_ESTABLISHED, p->state);
     sim_close(s);
 }
+
+TEST(linger_outlives_the_limit_of_last_ack)
+{
+    /* The peer closed first; our data and FIN get lost for longer than 2 MSL, but not
+     * for longer than the caller is willing to wait. */
+    sim *s = sim_open(NULL);
+    peer *p = peer_new(s, 0);
+    flow *f = peer_open(p);
+    f->reads = true;
+    peer_finish(p);
+    SIM_WAIT(s, SECONDS, f->ended);
+    s->down.loss = 1000000;
+    f->to_write = 10000;
+    flow_drive(s, f);
+    sim_release_flow(s, f, 300 * SECONDS);
+    sim_run(s, 90 * SECONDS);
+    s->down.loss = 0;
+    SIM_WAIT(s, 150 * SECONDS, p->fin_received);
+    CHECK_EQ(10000, p->received);
+    CHECK_EQ(PEER_ESTABLISHED, p->state);
+    sim_close(s);
+}

@@ -48,10 +48,14 @@ static void echo(const shape *how)
 
 TEST(echo_of_every_size)
 {
-    static const uint64_t sizes[] = {0, 1, 2, 535, 536, 1439, 1440, 1441, 1459, 1460, 1461, 65535, 65536, 100000};
+    static const uint64_t sizes[] = {0,    1,    2,    535,  536,   1439,  1440,
+                                     1441, 1459, 1460, 1461, 65535, 65536, 100000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (uint32_t variant = 0; variant < 8; variant++) {
-            echo(&(shape){.bytes = sizes[i], .family = variant & 1, .blocks = (variant & 2) != 0, .super_packets = (variant & 4) != 0});
+            echo(&(shape){.bytes = sizes[i],
+                          .family = variant & 1,
+                          .blocks = (variant & 2) != 0,
+                          .super_packets = (variant & 4) != 0});
         }
     }
 }
@@ -155,9 +159,18 @@ TEST(echo_under_1_percent_loss)
 
 TEST(echo_under_5_percent_loss_with_reordering)
 {
-    impairment lossy = {.loss = 50000, .duplicate = 20000, .reorder = 100000, .reorder_delay = 20 * MILLISECONDS, .delay = 5 * MILLISECONDS};
+    impairment lossy = {.loss = 50000,
+                        .duplicate = 20000,
+                        .reorder = 100000,
+                        .reorder_delay = 20 * MILLISECONDS,
+                        .delay = 5 * MILLISECONDS};
     echo(&(shape){.bytes = 300000, .link = lossy, .duration = 600 * SECONDS});
-    echo(&(shape){.bytes = 300000, .link = lossy, .duration = 600 * SECONDS, .family = 1, .blocks = true, .configure = coalesce});
+    echo(&(shape){.bytes = 300000,
+                  .link = lossy,
+                  .duration = 600 * SECONDS,
+                  .family = 1,
+                  .blocks = true,
+                  .configure = coalesce});
 }
 
 TEST(echo_under_20_percent_loss)
@@ -227,9 +240,11 @@ TEST(overlapping_segments_keep_the_stream)
     pattern_fill(1, 0, bytes, sizeof bytes);
     uint32_t base = p->snd_nxt;
     /* Out of order, twice, across each other; then the missing start. */
-    static const uint32_t pieces[][2] = {{1000, 500}, {1200, 1000}, {900, 400}, {3000, 1000}, {2500, 700}, {100, 50}, {0, 950}, {2100, 500}};
+    static const uint32_t pieces[][2] = {{1000, 500}, {1200, 1000}, {900, 400}, {3000, 1000},
+                                         {2500, 700}, {100, 50},    {0, 950},   {2100, 500}};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-        peer_raw(p, WIRE_ACK, base + pieces[i][0], p->rcv_nxt, peer_window(p), bytes + pieces[i][0], pieces[i][1]);
+        peer_raw(p, WIRE_ACK, base + pieces[i][0], p->rcv_nxt, peer_window(p), bytes + pieces[i][0],
+                 pieces[i][1]);
         p->snd_max = p->snd_nxt = base + 4000;
         sim_pump(s);
     }

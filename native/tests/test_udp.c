@@ -5,7 +5,8 @@
 
 TEST(datagrams_of_every_size)
 {
-    static const uint32_t sizes[] = {0, 1, 2, 7, 8, 9, 1451, 1452, 1453, 1471, 1472, 1473, 2952, 9000, 32768, 65507};
+    static const uint32_t sizes[] = {0,    1,    2,    7,    8,    9,    1451,  1452,
+                                     1453, 1471, 1472, 1473, 2952, 9000, 32768, 65507};
     for (uint32_t family = 4; family <= 6; family += 2) {
         sim *s = sim_open(NULL);
         tf_endpoint source = udp_application(family, 5000);
@@ -22,7 +23,8 @@ TEST(datagrams_of_every_size)
             uint64_t fragments = s->fragments_out;
             udp_out(s, one, source, other, 99 + i, size);
             uint32_t headers = family == 4 ? 28 : 48;
-            CHECK(size + headers <= s->mtu ? s->fragments_out == fragments : s->fragments_out > fragments + 1);
+            CHECK(size + headers <= s->mtu ? s->fragments_out == fragments
+                                           : s->fragments_out > fragments + 1);
         }
         sim_pump(s);
         CHECK_EQ(1, sim_stats(s).sessions);
@@ -212,7 +214,11 @@ TEST(udp_over_ipv6_needs_a_checksum)
     sim *s = sim_open(NULL);
     uint8_t payload[4] = {1, 2, 3, 4};
     uint8_t packet[100];
-    wire w = {.src = udp_application(6, 1), .dst = udp_remote(6, 2), .protocol = WIRE_UDP, .payload = payload, .payload_length = 4};
+    wire w = {.src = udp_application(6, 1),
+              .dst = udp_remote(6, 2),
+              .protocol = WIRE_UDP,
+              .payload = payload,
+              .payload_length = 4};
     uint32_t length = wire_build(&w, packet, sizeof packet);
     memset(packet + 46, 0, 2);
     CHECK_EQ(0, sim_input(s, packet, length, NULL));
@@ -235,11 +241,16 @@ TEST(partial_checksum_of_a_datagram_is_accepted)
     uint8_t payload[50];
     pattern_fill(1, 0, payload, sizeof payload);
     for (uint32_t family = 4; family <= 6; family += 2) {
-        wire w = {.src = udp_application(family, 1), .dst = udp_remote(family, 53), .protocol = WIRE_UDP, .payload = payload, .payload_length = 50};
+        wire w = {.src = udp_application(family, 1),
+                  .dst = udp_remote(family, 53),
+                  .protocol = WIRE_UDP,
+                  .payload = payload,
+                  .payload_length = 50};
         uint32_t length = wire_build(&w, packet, sizeof packet);
         wire_make_partial(packet, length);
         CHECK_EQ(0, sim_input(s, packet, length, NULL));
-        tf_offload offload = {.checksum = TF_CHECKSUM_PARTIAL, .checksum_start = family == 4 ? 20 : 40, .checksum_offset = 6};
+        tf_offload offload = {
+            .checksum = TF_CHECKSUM_PARTIAL, .checksum_start = family == 4 ? 20 : 40, .checksum_offset = 6};
         CHECK_EQ(1, sim_input(s, packet, length, &offload));
         sim_pump(s);
         udp_expect(s, sim_session(s)->id, udp_remote(family, 53), 1, 50);

@@ -12,7 +12,11 @@ int32_t udp_in(sim *s, tf_endpoint source, tf_endpoint destination, uint64_t see
     uint8_t *payload = malloc(length != 0 ? length : 1);
     CHECK(payload != NULL);
     pattern_fill(seed, 0, payload, length);
-    wire w = {.src = source, .dst = destination, .protocol = WIRE_UDP, .payload = payload, .payload_length = length};
+    wire w = {.src = source,
+              .dst = destination,
+              .protocol = WIRE_UDP,
+              .payload = payload,
+              .payload_length = length};
     uint32_t size = wire_build(&w, packet, sizeof packet);
     free(payload);
     CHECK(size != 0);

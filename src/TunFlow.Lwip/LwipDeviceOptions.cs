@@ -47,8 +47,8 @@ public sealed record LwipDeviceOptions
     /// <summary>Everything the native stack allocates, in bytes, at least 4 MiB. Default 256 MiB.</summary>
     public long MaxNativeBytes { get; init; } = 256L * 1024 * 1024;
 
-    /// <summary>Datagrams that may wait in a session, for instance while it is being opened. Default 256.</summary>
-    public int SessionQueueLength { get; init; } = 256;
+    /// <summary>Datagrams that may wait in a session, for instance while it is being opened. Default 512.</summary>
+    public int SessionQueueLength { get; init; } = 512;
 
     /// <summary>Bytes that may wait in <see cref="LwipDevice.ReadAsync"/>'s queue; what does not fit is dropped and counted, and TCP sends it again. At least 128 KiB. Default 4 MiB.</summary>
     public int OutputQueueBytes { get; init; } = 4 * 1024 * 1024;

@@ -53,13 +53,22 @@ public sealed class Tunnel : IAsyncDisposable
             ? batch.SupportedOffloads & (PacketOffloads.Checksum | PacketOffloads.TcpSegmentation)
             : PacketOffloads.None;
         LwipDevice stack = new(dialer, packetProxy, options.Stack with { Mtu = device.Mtu, ReadOffloads = offloads });
-        IPacketEngine engine = OperatingSystem.IsLinux() && device is LinuxTunDevice tun
-            ? new LinuxTunEngine(tun, stack)
-            : new PumpEngine(device, stack);
-        Tunnel tunnel = new(device, stack, engine, options);
-        engine.Start();
-        _ = tunnel.FollowAsync();
-        return tunnel;
+        try
+        {
+            IPacketEngine engine = OperatingSystem.IsLinux() && device is LinuxTunDevice tun
+                ? new LinuxTunEngine(tun, stack)
+                : new PumpEngine(device, stack);
+            Tunnel tunnel = new(device, stack, engine, options);
+            engine.Start();
+            _ = tunnel.FollowAsync();
+            return tunnel;
+        }
+        catch
+        {
+            // No descriptor or thread left: the stack goes back, too. Nothing of it runs yet, so its end needs no waiting.
+            _ = stack.DisposeAsync().AsTask();
+            throw;
+        }
     }
 
     /// <summary>What happened so far; after the end, the last state.</summary>

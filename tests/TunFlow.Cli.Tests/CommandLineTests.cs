@@ -24,7 +24,8 @@ public sealed class CommandLineTests
     [Test]
     public void Run_takes_all_options()
     {
-        RunOptions options = CommandLine.ParseRun(["--proxy", "direct://", "--mtu=9000", "--dns", "192.0.2.53", "--allow-host-loopback", "--stats", "--", "true", "--", "x"])!;
+        RunOptions options = CommandLine.ParseRun(
+            ["--proxy", "direct://", "--mtu=9000", "--dns", "192.0.2.53", "--allow-host-loopback", "--stats", "--", "true", "--", "x"])!;
 
         using (Assert.EnterMultipleScope())
         {
@@ -48,7 +49,10 @@ public sealed class CommandLineTests
     public void Up_takes_all_options()
     {
         UpOptions options = CommandLine.ParseUp(
-            ["--tun", "tun7", "--proxy=direct://", "--mtu", "1280", "--address", "192.0.2.1/24", "--address=2001:db8::1/64", "--route", "0.0.0.0/0", "--route", "::/0", "--interface", "eth0", "--stats"])!;
+            [
+                "--tun", "tun7", "--proxy=direct://", "--mtu", "1280", "--address", "192.0.2.1/24", "--address=2001:db8::1/64",
+                "--route", "0.0.0.0/0", "--route", "::/0", "--interface", "eth0", "--stats",
+            ])!;
 
         using (Assert.EnterMultipleScope())
         {

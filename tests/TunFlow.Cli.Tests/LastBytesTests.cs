@@ -65,7 +65,12 @@ public sealed class LastBytesTests
         await done.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
-    private static LwipStatistics Statistics(int flows, long bytes) => new() { Flows = flows, StreamBytesUp = bytes, Drops = new PacketDropCounters(new long[PacketDropCounters.ReasonCount]) };
+    private static LwipStatistics Statistics(int flows, long bytes) => new()
+    {
+        Flows = flows,
+        StreamBytesUp = bytes,
+        Drops = new PacketDropCounters(new long[PacketDropCounters.ReasonCount]),
+    };
 
     // The continuation of each delay has to run before the next one starts, so time goes on in small steps.
     private static async Task StepAsync(ManualTimeProvider time, Task done, TimeSpan span)

@@ -15,7 +15,18 @@ public sealed class StatisticsTableTests
         TunnelStatistics statistics = new()
         {
             Uptime = TimeSpan.FromSeconds(1234.56),
-            Stack = new LwipStatistics { FlowsOpened = 14, FlowsRefused = 1, Flows = 3, FlowsTimeWait = 2, StreamBytesDown = 104_857_600, StreamBytesUp = 82, DatagramsUp = 4, DatagramsDown = 3, Drops = new PacketDropCounters(drops) },
+            Stack = new LwipStatistics
+            {
+                FlowsOpened = 14,
+                FlowsRefused = 1,
+                Flows = 3,
+                FlowsTimeWait = 2,
+                StreamBytesDown = 104_857_600,
+                StreamBytesUp = 82,
+                DatagramsUp = 4,
+                DatagramsDown = 3,
+                Drops = new PacketDropCounters(drops),
+            },
         };
 
         string table = StatisticsTable.Format(statistics);
@@ -34,7 +45,8 @@ public sealed class StatisticsTableTests
     [Test]
     public void Bugs_are_shown_when_there_are_some()
     {
-        TunnelStatistics statistics = new() { Stack = new LwipStatistics { UnexpectedExceptions = 1, Drops = new PacketDropCounters(new long[PacketDropCounters.ReasonCount]) } };
+        PacketDropCounters none = new(new long[PacketDropCounters.ReasonCount]);
+        TunnelStatistics statistics = new() { Stack = new LwipStatistics { UnexpectedExceptions = 1, Drops = none } };
 
         Assert.That(StatisticsTable.Format(statistics), Does.Contain("bugs          1 unexpected exceptions, 0 assertions: please report\n"));
     }

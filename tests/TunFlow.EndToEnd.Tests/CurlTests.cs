@@ -102,14 +102,14 @@ public sealed class CurlTests
         Assert.That(dig.Succeeded().Trim(), Is.EqualTo(expected));
     }
 
-    [Test]
-    public async Task Closed_udp_port_is_reported_to_the_application()
+    [TestCase(AddressFamily.InterNetwork)]
+    [TestCase(AddressFamily.InterNetworkV6)]
+    public async Task Closed_udp_port_is_reported_to_the_application(AddressFamily family)
     {
         ToolResult python = await _topology.Application.PythonAsync(
             """
             import errno, socket, sys
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            s.settimeout(10)
+            s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
             s.connect((sys.argv[1], int(sys.argv[2])))
             try:
                 for _ in range(5):
@@ -123,7 +123,7 @@ public sealed class CurlTests
             except OSError as error:
                 print(errno.errorcode[error.errno])
             """,
-            Topology.Server4.ToString(),
+            Topology.Server(family).ToString(),
             "9");
 
         Assert.That(python.Succeeded().Trim(), Is.EqualTo("ECONNREFUSED"));

@@ -83,7 +83,8 @@ public sealed class FlowTests
 
         TimeSpan settled = await SettleAsync(tunnel, TimeSpan.FromSeconds(5), descriptors, bytes);
         LwipStatistics stack = tunnel.Tunnel.GetStatistics().Stack;
-        TestContext.Out.WriteLine($"{open} flows open, all gone after {settled.TotalSeconds:F2} s; {GC.CollectionCount(2) - collections} collections; native bytes {bytes} before, {stack.NativeBytes} after, {stack.NativeBytesPeak} at most");
+        TestContext.Out.WriteLine($"{open} flows open, all gone after {settled.TotalSeconds:F2} s; {GC.CollectionCount(2) - collections} collections");
+        TestContext.Out.WriteLine($"native bytes: {bytes} before, {stack.NativeBytes} after, {stack.NativeBytesPeak} at most");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(open, Is.EqualTo(count));
@@ -98,7 +99,8 @@ public sealed class FlowTests
     public async Task Scan_of_refused_ports_leaves_nothing_behind()
     {
         const int count = 3000;
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(StreamDialer.FromFunc(static (_, _) => throw new NetworkException(NetworkError.ConnectionRefused)));
+        IStreamDialer refusing = StreamDialer.FromFunc(static (_, _) => throw new NetworkException(NetworkError.ConnectionRefused));
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(refusing);
 
         ToolResult scan = await tunnel.Application.PythonAsync(
             """
@@ -146,7 +148,7 @@ public sealed class FlowTests
         int open;
         try
         {
-            List<Socket> clients = tunnel.Application.Do(() => Enumerable.Range(0, count).Select(static _ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)).ToList());
+            List<Socket> clients = tunnel.Application.Do(() => Enumerable.Range(0, count).Select(static _ => CreateSocket()).ToList());
             sockets.AddRange(clients);
             Task connecting = Task.WhenAll(clients.Select(static client => client.ConnectAsync(s_anywhere)));
             List<Socket> servers = [];
@@ -213,9 +215,11 @@ public sealed class FlowTests
         Assert.That(buffer[..count], Is.EqualTo("ping"u8.ToArray()));
     }
 
+    private static Socket CreateSocket() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+
     private static Socket Listen(out int port)
     {
-        Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        Socket listener = CreateSocket();
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen(2048);
         port = ((IPEndPoint)listener.LocalEndPoint!).Port;

@@ -124,7 +124,8 @@ public sealed class RunProcessTests
 
         process.Kill();
 
-        Assert.That(await process.StandardOutput.ReadToEndAsync().WaitAsync(Tool.DefaultTimeout), Does.StartWith("lo").And.Not.Contain("tun0").And.Not.Contain("default"));
+        string output = await process.StandardOutput.ReadToEndAsync().WaitAsync(Tool.DefaultTimeout);
+        Assert.That(output, Does.StartWith("lo").And.Not.Contain("tun0").And.Not.Contain("default"));
     }
 
     [Test]
@@ -155,7 +156,8 @@ public sealed class RunProcessTests
         string[] lines = result.Succeeded().TrimEnd('\n').Split('\n');
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(lines.Where(static line => line.Contains('<', StringComparison.Ordinal)).Select(static line => line.Split(' ')[0]), Is.EquivalentTo((string[])["lo", "tun0"]));
+            IEnumerable<string> links = lines.Where(static line => line.Contains('<', StringComparison.Ordinal));
+            Assert.That(links.Select(static line => line.Split(' ')[0]), Is.EquivalentTo((string[])["lo", "tun0"]));
             Assert.That(lines, Does.Contain("default dev tun0 proto static scope link "));
         }
     }

@@ -77,7 +77,9 @@ public sealed class RunTests
         byte[] content = TestData.Create(5_000_000);
         using HttpServer server = new(ListenOnLoopback(AddressFamily.InterNetwork), content);
 
-        ToolResult result = await CliTool.RunAsync("run", "--mtu", mtu, "--allow-host-loopback", "--", "sh", "-c", $"ip link show tun0; curl -sS {Url(AddressFamily.InterNetwork, server.Port)} | sha256sum");
+        string script = $"ip link show tun0; curl -sS {Url(AddressFamily.InterNetwork, server.Port)} | sha256sum";
+
+        ToolResult result = await CliTool.RunAsync("run", "--mtu", mtu, "--allow-host-loopback", "--", "sh", "-c", script);
 
         Assert.That(result.Succeeded(), Does.Contain($"mtu {mtu} ").And.Contain(TestData.Hash(content)));
     }
@@ -105,7 +107,9 @@ public sealed class RunTests
         echo.Bind(new IPEndPoint(loopback, 0));
         Task echoing = EchoAsync(echo);
 
-        ToolResult result = await CliTool.RunAsync("run", "--allow-host-loopback", "--", "python3", "-c", script, $"{standIn}", $"{((IPEndPoint)echo.LocalEndPoint!).Port}");
+        string port = $"{((IPEndPoint)echo.LocalEndPoint!).Port}";
+
+        ToolResult result = await CliTool.RunAsync("run", "--allow-host-loopback", "--", "python3", "-c", script, $"{standIn}", port);
 
         Assert.That(result.Succeeded().Trim(), Is.EqualTo("all"));
         Assert.That(echoing.IsFaulted, Is.False, () => $"{echoing.Exception}");
@@ -139,7 +143,8 @@ public sealed class RunTests
         using DnsServer server = StartDns(out int port);
 
         // dig insists on the source: an answer from elsewhere is "reply from unexpected source".
-        ToolResult dig = await CliTool.RunAsync("run", "--allow-host-loopback", "--", "dig", $"@{LaunchAddresses.HostLoopback4}", "-p", $"{port}", "name.test", "AAAA", "+short");
+        string[] query = ["dig", $"@{LaunchAddresses.HostLoopback4}", "-p", $"{port}", "name.test", "AAAA", "+short"];
+        ToolResult dig = await CliTool.RunAsync(["run", "--allow-host-loopback", "--", .. query]);
 
         Assert.That(dig.Succeeded().Trim(), Is.EqualTo(DnsServer.Answer6));
     }
@@ -160,7 +165,9 @@ public sealed class RunTests
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
                 s.sendall(open(sys.argv[3], "rb").read())
                 """;
-            Task<ToolResult> run = CliTool.RunAsync("run", "--allow-host-loopback", "--", "python3", "-c", script, $"{LaunchAddresses.HostLoopback4}", $"{((IPEndPoint)listener.LocalEndPoint!).Port}", file);
+            string port = $"{((IPEndPoint)listener.LocalEndPoint!).Port}";
+            string[] command = ["python3", "-c", script, $"{LaunchAddresses.HostLoopback4}", port, file];
+            Task<ToolResult> run = CliTool.RunAsync(["run", "--allow-host-loopback", "--", .. command]);
             using Socket server = await listener.AcceptAsync().WaitAsync(Tool.DefaultTimeout);
             await using NetworkStream stream = new(server);
             using MemoryStream received = new();

@@ -44,7 +44,9 @@ public sealed class UnprivilegedTests
         listener.Listen();
         using HttpServer server = new(listener, content);
 
-        ToolResult result = await AsNobodyAsync("0666", Words("run", "--allow-host-loopback", "--", "sh", "-c", $"id -u; curl -sS http://{LaunchAddresses.HostLoopback4}:{server.Port}/ | sha256sum"));
+        string script = $"id -u; curl -sS http://{LaunchAddresses.HostLoopback4}:{server.Port}/ | sha256sum";
+
+        ToolResult result = await AsNobodyAsync("0666", Words("run", "--allow-host-loopback", "--", "sh", "-c", script));
 
         Assert.That(result.Succeeded().Split(), Does.Contain(Nobody).And.Contain(TestData.Hash(content)));
     }
@@ -81,7 +83,8 @@ public sealed class UnprivilegedTests
     /// <summary>Runs a program as nobody, with a /dev/net/tun of the given mode that only this program sees.</summary>
     private static Task<ToolResult> AsNobodyAsync(string mode, params string[] words)
     {
-        string script = $"mount -t tmpfs none /dev/net; mknod -m {mode} /dev/net/tun c 10 200; exec setpriv --reuid={Nobody} --regid={Nobody} --clear-groups \"$@\"";
+        string script = $"mount -t tmpfs none /dev/net; mknod -m {mode} /dev/net/tun c 10 200; "
+            + $"exec setpriv --reuid={Nobody} --regid={Nobody} --clear-groups \"$@\"";
         return Tool.RunAsync("unshare", ["--mount", "sh", "-ec", script, "sh", .. words]);
     }
 }

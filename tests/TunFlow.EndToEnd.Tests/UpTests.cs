@@ -25,7 +25,12 @@ public sealed class UpTests
     [TestCase(15)]
     public async Task Signal_ends_it_with_success_and_nothing_stays(int signal)
     {
-        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf0", "--address", "192.0.2.1/24", "--address", "2001:db8::1/64", "--route", "198.51.100.0/24", "--route", "2001:db8:1::/48", "--mtu", "1400", "--stats"]);
+        string[] options =
+        [
+            "--tun", "tf0", "--address", "192.0.2.1/24", "--address", "2001:db8::1/64", "--route", "198.51.100.0/24",
+            "--route", "2001:db8:1::/48", "--mtu", "1400", "--stats",
+        ];
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, options);
         string link = (await _namespace.RunAsync("ip", "address", "show", "tf0")).Succeeded();
         string routes = (await _namespace.RunAsync("ip", "route")).Output + (await _namespace.RunAsync("ip", "-6", "route")).Output;
 
@@ -45,7 +50,8 @@ public sealed class UpTests
     public async Task Persistent_device_stays_as_it_was()
     {
         _namespace.Ip("tuntap add tf1 mode tun");
-        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, ["--tun", "tf1", "--address", "192.0.2.1/24", "--route", "198.51.100.0/24"]);
+        string[] options = ["--tun", "tf1", "--address", "192.0.2.1/24", "--route", "198.51.100.0/24"];
+        await using TunnelProcess tunnel = await TunnelProcess.StartAsync(_namespace, options);
 
         int code = await tunnel.StopAsync();
 
@@ -106,7 +112,9 @@ public sealed class UpTests
     {
         if (Requirements.Find("setpriv") is null)
             Assert.Ignore("setpriv is not installed");
-        ToolResult result = await _namespace.RunAsync("setpriv", ["--bounding-set=-net_admin", "--inh-caps=-net_admin", .. CliTool.Words("up", "--tun", "tf4")]);
+        string[] words = ["--bounding-set=-net_admin", "--inh-caps=-net_admin", .. CliTool.Words("up", "--tun", "tf4")];
+
+        ToolResult result = await _namespace.RunAsync("setpriv", words);
 
         AssertOneLine(result, 1, "CAP_NET_ADMIN");
         Assert.That((await _namespace.RunAsync("ip", "link", "show", "tf4")).ExitCode, Is.Not.Zero, "the device is left");
@@ -150,7 +158,8 @@ public sealed class UpTests
         byte[] content = TestData.Create(20_000_000);
         await using Topology topology = await Topology.CreateAsync();
         using HttpServer server = new(topology.Host.Listen(new IPEndPoint(Topology.Server4, 0)), content);
-        Task<ToolResult> curl = topology.Application.RunAsync("sh", "-c", $"curl -sS --limit-rate 10M http://{Topology.Server4}:{server.Port}/ | sha256sum");
+        string script = $"curl -sS --limit-rate 10M http://{Topology.Server4}:{server.Port}/ | sha256sum";
+        Task<ToolResult> curl = topology.Application.RunAsync("sh", "-c", script);
         await Task.Delay(500);
 
         _ = NamespaceCalls.Kill(topology.Tunnel.Id, 19); // SIGSTOP
@@ -167,7 +176,8 @@ public sealed class UpTests
             Assert.Ignore("curl is not installed");
         await using Topology topology = await Topology.CreateAsync();
         using HttpServer server = new(topology.Host.Listen(new IPEndPoint(Topology.Server4, 0)), new byte[100_000_000]);
-        Task<ToolResult>[] transfers = [.. Enumerable.Range(0, 10).Select(_ => topology.Application.RunAsync("curl", "-sS", "--limit-rate", "1M", "-o", "/dev/null", $"http://{Topology.Server4}:{server.Port}/"))];
+        string[] curl = ["-sS", "--limit-rate", "1M", "-o", "/dev/null", $"http://{Topology.Server4}:{server.Port}/"];
+        Task<ToolResult>[] transfers = [.. Enumerable.Range(0, 10).Select(_ => topology.Application.RunAsync("curl", curl))];
         await Task.Delay(1000);
         long started = Stopwatch.GetTimestamp();
 

@@ -2,7 +2,9 @@
 set(traps
   "FRAG_COPYHEADER incomplete_datagrams_time_out"
   "SANITY build"
-  "MSL last_ack_survives_loss"
+  "LINGER linger_outlives_the_limit_of_last_ack"
+  # A flow's own linger, or an MSL that is long enough for what is in flight: either helps here.
+  "MSL+LINGER last_ack_survives_loss"
   "TIME_WAIT_SYN syn_on_a_time_wait_tuple_opens_anew"
   "SILENT_FREE silent_frees_leave_no_dangling_flow abort_in_time_wait_is_silent closed_reader_and_fin_free_the_flow"
   "CLOSE close_sends_fin_after_everything_was_read"

@@ -5,7 +5,9 @@ using TunFlow.Devices.Linux;
 
 namespace TunFlow.Cli.Arguments;
 
-/// <summary>Reads the values of options, strictly: what the framework's parsers accept beyond the usual notations is refused.</summary>
+/// <summary>
+/// Reads the values of options, strictly: what the framework's parsers accept beyond the usual notations is refused.
+/// </summary>
 internal static class ArgumentValues
 {
     internal const int MinMtu = 576;

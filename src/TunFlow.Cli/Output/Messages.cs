@@ -5,7 +5,9 @@ internal static class Messages
 {
     internal static void Write(TextWriter error, string message) => error.WriteLine($"tunflow: {OneLine(message)}");
 
-    /// <summary>Names, paths and kernel messages may hold anything; the user still gets one line that a terminal does not obey.</summary>
+    /// <summary>
+    /// Names, paths and kernel messages may hold anything; the user still gets one line that a terminal does not obey.
+    /// </summary>
     internal static string OneLine(string message) =>
         string.Create(message.Length, message, static (line, text) =>
         {

@@ -12,7 +12,9 @@ internal static class StatisticsTable
         LwipStatistics stack = statistics.Stack;
         StringBuilder table = new();
         Line(table, "tunnel", $"{statistics.Uptime.TotalSeconds:N1} s");
-        Line(table, "TCP flows", $"{stack.FlowsOpened:N0} opened, {stack.FlowsRefused:N0} refused, {stack.FlowsResetByApplication + stack.FlowsReset:N0} reset, {stack.Flows - stack.FlowsTimeWait:N0} left");
+        long reset = stack.FlowsResetByApplication + stack.FlowsReset;
+        int left = stack.Flows - stack.FlowsTimeWait;
+        Line(table, "TCP flows", $"{stack.FlowsOpened:N0} opened, {stack.FlowsRefused:N0} refused, {reset:N0} reset, {left:N0} left");
         Line(table, "TCP bytes", $"{stack.StreamBytesUp:N0} up, {stack.StreamBytesDown:N0} down");
         Line(table, "UDP sessions", $"{stack.SessionsOpened:N0} opened, {stack.SessionsFailed:N0} failed, {stack.Sessions:N0} left");
         Line(table, "UDP datagrams", $"{stack.DatagramsUp:N0} up, {stack.DatagramsDown:N0} down, {stack.DatagramsFailed:N0} failed");

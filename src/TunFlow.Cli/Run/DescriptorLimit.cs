@@ -2,8 +2,9 @@ namespace TunFlow.Cli.Run;
 
 /// <summary>The soft limit of open files that the command inherits.</summary>
 /// <remarks>
-/// The runtime raises its own limit to the hard one when it starts. Programs that use select(2), or close every possible descriptor, suffer when they
-/// inherit that, so the command is started with the limit of this process's parent, which is what it would have had without this tool.
+/// The runtime raises its own limit to the hard one when it starts. Programs that use select(2), or close every possible
+/// descriptor, suffer when they inherit that, so the command is started with the limit of this process's parent, which is what it
+/// would have had without this tool.
 /// </remarks>
 internal sealed unsafe class DescriptorLimit : IDisposable
 {
@@ -17,7 +18,8 @@ internal sealed unsafe class DescriptorLimit : IDisposable
     {
         ResourceLimit parent, own;
         // Fails where the parent belongs to somebody else; then its limit is not known and this one stays.
-        if (UnixCalls.ResourceLimit(UnixCalls.GetParent(), OpenFiles, null, &parent) != 0 || UnixCalls.ResourceLimit(0, OpenFiles, null, &own) != 0)
+        if (UnixCalls.ResourceLimit(UnixCalls.GetParent(), OpenFiles, null, &parent) != 0
+            || UnixCalls.ResourceLimit(0, OpenFiles, null, &own) != 0)
             return;
         _own = own;
         if (parent.Soft < own.Soft)

@@ -6,11 +6,14 @@ using Microsoft.Win32.SafeHandles;
 using TunFlow.Cli.Arguments;
 using TunFlow.Devices;
 using TunFlow.Devices.Linux.Launch;
+using TunFlow.Network;
 
 namespace TunFlow.Cli.Run;
 
 /// <summary>The launcher, and later the command that it turns into: one process, in namespaces of its own.</summary>
-/// <remarks>Use in this order: <see cref="Start"/>, <see cref="ReceiveDevice"/>, <see cref="Execute"/>, <see cref="WaitAsync"/>.</remarks>
+/// <remarks>
+/// Use in this order: <see cref="Start"/>, <see cref="ReceiveDevice"/>, <see cref="Execute"/>, <see cref="WaitAsync"/>.
+/// </remarks>
 [SupportedOSPlatform("linux")]
 internal sealed class LaunchedCommand : IDisposable
 {
@@ -32,7 +35,8 @@ internal sealed class LaunchedCommand : IDisposable
         try
         {
             ProcessStartInfo start = new(launcher) { UseShellExecute = false };
-            foreach (string word in (string[])["--socket", Text(channel.ChildDescriptor), "--mtu", Text(options.Mtu), "--", .. options.Command])
+            string[] words = ["--socket", Text(channel.ChildDescriptor), "--mtu", Text(options.Mtu), "--", .. options.Command];
+            foreach (string word in words)
                 start.ArgumentList.Add(word);
             Process process;
             using (new DescriptorLimit())
@@ -44,7 +48,9 @@ internal sealed class LaunchedCommand : IDisposable
         catch (Exception exception)
         {
             channel.Dispose();
-            throw exception is Win32Exception ? new CliException($"{launcher} cannot be executed: {exception.Message}", innerException: exception) : exception;
+            if (exception is Win32Exception)
+                throw new CliException($"{launcher} cannot be executed: {exception.Message}", innerException: exception);
+            throw;
         }
     }
 
@@ -59,19 +65,24 @@ internal sealed class LaunchedCommand : IDisposable
             return LinuxTunDevice.FromDescriptor(message.Tun!, ownsHandle: true, message.Mtu);
         }
 
-        int code = ExitCode();
-        if (message is not null)
-            throw new CliException(message.Text, message.ExitCode == ExitCodes.Usage ? ExitCodes.Usage : ExitCodes.Failure);
-        throw code > ExitCodes.SignalBase
-            ? new CliException($"signal {code - ExitCodes.SignalBase} came before the command could run", code)
-            : new CliException($"the launcher ended without a word, with exit code {code}");
+        throw message is null
+            ? EndedEarly()
+            : new CliException(message.Text, message.ExitCode == ExitCodes.Usage ? ExitCodes.Usage : ExitCodes.Failure);
     }
 
     /// <summary>Lets the command run; its network is being served.</summary>
     /// <exception cref="CliException">It cannot be executed.</exception>
     internal void Execute()
     {
-        _channel.Go();
+        try
+        {
+            _channel.Go();
+        }
+        catch (NetworkException)
+        {
+            throw EndedEarly();
+        }
+
         if (_channel.Receive() is { } message)
             throw new CliException(message.Text, message.ExitCode);
     }
@@ -92,7 +103,8 @@ internal sealed class LaunchedCommand : IDisposable
         _process.Dispose();
     }
 
-    // The network namespace would go with its last process, and the TUN with it, while the tunnel still delivers what that process wrote.
+    // The network namespace would go with its last process, and the TUN with it, while the tunnel still delivers what that
+    // process wrote.
     private SafeFileHandle? HoldNetwork()
     {
         try
@@ -106,10 +118,13 @@ internal sealed class LaunchedCommand : IDisposable
         }
     }
 
-    private int ExitCode()
+    private CliException EndedEarly()
     {
         _process.WaitForExit();
-        return _process.ExitCode;
+        int code = _process.ExitCode;
+        return code > ExitCodes.SignalBase
+            ? new CliException($"signal {code - ExitCodes.SignalBase} came before the command could run", code)
+            : new CliException($"the launcher ended without a word, with exit code {code}");
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -15,9 +15,12 @@ internal static class LauncherFile
     /// <exception cref="NetworkException">There is none for this system, or it cannot be made executable.</exception>
     internal static string Find(string directory)
     {
-        string[] candidates = [Path.Combine(directory, "runtimes", RuntimeIdentifier(), "native", Name), Path.Combine(directory, Name)];
+        string system = RuntimeIdentifier();
+        string[] candidates = [Path.Combine(directory, "runtimes", system, "native", Name), Path.Combine(directory, Name)];
         string path = Array.Find(candidates, File.Exists)
-            ?? throw new NetworkException(NetworkError.NotSupported, $"'tunflow run' has no launcher for {RuntimeIdentifier()} here: {string.Join(" and ", candidates)} do not exist");
+            ?? throw new NetworkException(
+                NetworkError.NotSupported,
+                $"'tunflow run' has no launcher for {system} here: {string.Join(" and ", candidates)} do not exist");
         MakeExecutable(path);
         return path;
     }
@@ -25,7 +28,8 @@ internal static class LauncherFile
     internal static string RuntimeIdentifier()
     {
         // The runtime's own identifier names the build: linux-musl-x64 where the C library is musl.
-        bool musl = RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal) || RuntimeInformation.RuntimeIdentifier.StartsWith("alpine", StringComparison.Ordinal);
+        string build = RuntimeInformation.RuntimeIdentifier;
+        bool musl = build.Contains("musl", StringComparison.Ordinal) || build.StartsWith("alpine", StringComparison.Ordinal);
         return $"linux-{(musl ? "musl-" : string.Empty)}{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
     }
 
@@ -42,7 +46,10 @@ internal static class LauncherFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new NetworkException(NetworkError.AccessDenied, $"{path} is not executable; its owner can change that: chmod +x {path}", exception);
+            throw new NetworkException(
+                NetworkError.AccessDenied,
+                $"{path} is not executable; its owner can change that: chmod +x {path}",
+                exception);
         }
     }
 }

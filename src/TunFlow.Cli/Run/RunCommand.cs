@@ -43,9 +43,13 @@ internal static class RunCommand
     private static async Task ReportFailureAsync(Tunnel tunnel, Task exit, TextWriter error)
     {
         await Task.WhenAny(tunnel.Completion, exit);
-        // The device also goes with the last process of its namespace, and the kernel may be faster with that than with this process's news.
+        // The device also goes with the last process of its namespace, and the kernel may be faster with that than with this
+        // process's news.
         await Task.WhenAny(exit, Task.Delay(TimeSpan.FromSeconds(1)));
         if (!exit.IsCompleted)
-            Messages.Write(error, $"the tunnel has ended: {tunnel.Completion.Exception?.InnerException?.Message ?? "its device is gone"}");
+        {
+            string reason = tunnel.Completion.Exception?.InnerException?.Message ?? "its device is gone";
+            Messages.Write(error, $"the tunnel has ended: {reason}");
+        }
     }
 }

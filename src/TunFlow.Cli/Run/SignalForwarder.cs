@@ -6,8 +6,9 @@ namespace TunFlow.Cli.Run;
 
 /// <summary>Passes the signals that this process gets on to the command.</summary>
 /// <remarks>
-/// The command stays in this process's group, so that job control works: Ctrl-C and Ctrl-\ of a terminal reach it without help. Those two are not
-/// passed on while the group is in the terminal's foreground, else the command would get them twice, which many programs take for "now!".
+/// The command stays in this process's group, so that job control works: Ctrl-C and Ctrl-\ of a terminal reach it without help.
+/// Those two are not passed on while the group is in the terminal's foreground, else the command would get them twice, which many
+/// programs take for "now!".
 /// </remarks>
 [SupportedOSPlatform("linux")]
 internal sealed class SignalForwarder : IDisposable

@@ -7,7 +7,9 @@ using TunFlow.Network;
 
 namespace TunFlow.Cli.Up;
 
-/// <summary>The addresses and routes that were asked for. What was added to a persistent interface is taken away again at the end.</summary>
+/// <summary>
+/// The addresses and routes that were asked for. What was added to a persistent interface is taken away again at the end.
+/// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed class InterfaceSetup(LinuxTunDevice device) : IDisposable
 {
@@ -54,7 +56,8 @@ internal sealed class InterfaceSetup(LinuxTunDevice device) : IDisposable
             }
             catch (NetworkException)
             {
-                // Gone already: the interface was moved or deleted, or an address took its routes with it. Nothing is left to be undone.
+                // Gone already: the interface was moved or deleted, or an address took its routes with it. Nothing is left to be
+                // undone.
             }
         }
     }

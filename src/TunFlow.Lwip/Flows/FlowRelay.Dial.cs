@@ -12,6 +12,12 @@ internal sealed partial class FlowRelay
     /// <summary>Dials; on failure the flow is refused and the result is null.</summary>
     private async Task<StreamConnection?> DialAsync()
     {
+        if (_flow.IsClosed)
+        {
+            _flow.Refuse(TfRefusal.Silent);
+            return null;
+        }
+
         DeviceCounters counters = _context.Counters;
         CancellationTokenSource cancellation = new(_context.Options.DialTimeout, _context.Options.TimeProvider);
         CancellationToken token = cancellation.Token;

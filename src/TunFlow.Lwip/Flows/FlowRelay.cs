@@ -40,6 +40,7 @@ internal sealed partial class FlowRelay
     {
         FlowRelay relay = new(flow, context);
         context.Work.Enter();
+        flow.Linger = context.Options.LingerTimeout;
         flow.Broken = relay.OnBroken;
         ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), relay, preferLocal: false);
     }

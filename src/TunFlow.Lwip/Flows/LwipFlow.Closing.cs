@@ -6,7 +6,7 @@ namespace TunFlow.Lwip;
 internal sealed partial class LwipFlow
 {
     /// <summary>How long a disposed connection may go on delivering what was written.</summary>
-    public TimeSpan Linger { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan Linger { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <inheritdoc/>
     public override Task ReadsClosed

@@ -5,14 +5,17 @@ namespace TunFlow.Lwip;
 /// <content>Packets in and out, blocks, statistics.</content>
 internal sealed unsafe partial class LwipStack
 {
-    /// <summary>Processes a batch; the caller bounds it at 256 KB. False when the stack is gone.</summary>
+    /// <summary>Processes a batch; the caller bounds it at 256 KB. False when the stack is shut down.</summary>
     public bool Input(TfPacket* packets, int count)
     {
         if (!TryEnter())
             return false;
-        _ = NativeMethods.tf_input(_index, _clock.Now, packets, (uint)count);
+        // A batch that was on its way when the stack was shut down must not begin flows that nobody would end any more.
+        bool takes = !_shutDown;
+        if (takes)
+            _ = NativeMethods.tf_input(_index, _clock.Now, packets, (uint)count);
         Leave();
-        return true;
+        return takes;
     }
 
     /// <summary>Moves packets out of the output queue. Entries are the caller's until <see cref="NativeMethods.tf_output_free"/>.</summary>
@@ -21,8 +24,8 @@ internal sealed unsafe partial class LwipStack
         if (!TryEnter())
             return 0;
         int taken = TakeOutputLocked(entries, most);
-        // Taking makes no events, and a full Leave would come back here.
-        _gate.Exit();
+        // Room in the queue lets flows send that had to wait for it, which may start a timer.
+        LeaveWithoutOutput();
         return taken;
     }
 

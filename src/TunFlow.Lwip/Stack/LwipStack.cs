@@ -56,6 +56,13 @@ internal sealed unsafe partial class LwipStack
 
     private void Leave()
     {
+        LeaveWithoutOutput();
+        _owner.OnStackLeft();
+    }
+
+    /// <summary>For the one that is taking the output.</summary>
+    private void LeaveWithoutOutput()
+    {
         EventBatch batch = default;
         bool more = CollectEvents(ref batch);
         DestroyIfDone();
@@ -73,7 +80,6 @@ internal sealed unsafe partial class LwipStack
         }
 
         ArmTimer(deadline);
-        _owner.OnStackLeft();
     }
 
     private bool CollectEvents(ref EventBatch batch)

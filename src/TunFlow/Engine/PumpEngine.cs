@@ -53,8 +53,8 @@ internal sealed class PumpEngine : IPacketEngine
     {
         if (_input is not { } input || _output is not { } output)
             return;
-        Task finished = Task.WhenAll(input.Completion, output.Completion);
-        await Task.WhenAny(finished, Task.Delay(OutputBound, TimeProvider.System)).ConfigureAwait(false);
+        // What a pump ended with is Completion's to tell.
+        await Task.WhenAll(input.Completion, output.Completion).WaitAsync(OutputBound).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // Not awaited: a device whose write hangs would hold the tunnel's end as well.
         _ = output.DisposeAsync().AsTask();
     }

@@ -5,8 +5,8 @@ namespace TunFlow.Policy;
 
 /// <summary>Which destinations stand for others, and which must never be reached. Immutable.</summary>
 /// <remarks>
-/// The host's own loopback is out of reach unless a rule leads there: whatever listens on it trusts that only local programs connect. That covers
-/// all of 127.0.0.0/8 and ::1, and 0.0.0.0/8 and ::, which Linux connects to the loopback as well.
+/// The host's own loopback is out of reach unless a rule leads there: whatever listens on it trusts that only local programs
+/// connect. That covers all of 127.0.0.0/8 and ::1, and 0.0.0.0/8 and ::, which Linux connects to the loopback as well.
 /// </remarks>
 internal sealed class EndPointMap
 {

@@ -10,7 +10,9 @@ internal static class HostResolver
 
     internal const string DefaultPath = "/etc/resolv.conf";
 
-    /// <summary>The first usable name server of the host's resolv.conf; without one the C library's default, which is the local host.</summary>
+    /// <summary>
+    /// The first usable name server of the host's resolv.conf; without one the C library's default, which is the local host.
+    /// </summary>
     internal static IPEndPoint Find(string path = DefaultPath)
     {
         try

@@ -2,14 +2,19 @@ using TunFlow.Network;
 
 namespace TunFlow.Policy;
 
-/// <summary>Applies an <see cref="EndPointMap"/> in front of a packet proxy, to destinations and to the sources of answers.</summary>
+/// <summary>
+/// Applies an <see cref="EndPointMap"/> in front of a packet proxy, to destinations and to the sources of answers.
+/// </summary>
 internal sealed class MappedPacketProxy(IPacketProxy inner, EndPointMap map) : IPacketProxy
 {
-    public async ValueTask<IPacketRequestSender> NewSessionAsync(IPacketResponseReceiver receiver, CancellationToken cancellationToken = default)
+    public async ValueTask<IPacketRequestSender> NewSessionAsync(
+        IPacketResponseReceiver receiver,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(receiver);
         SessionTranslation translation = new(map);
-        IPacketRequestSender sender = await inner.NewSessionAsync(new MappedResponseReceiver(receiver, translation), cancellationToken).ConfigureAwait(false);
+        MappedResponseReceiver mapped = new(receiver, translation);
+        IPacketRequestSender sender = await inner.NewSessionAsync(mapped, cancellationToken).ConfigureAwait(false);
         return new MappedRequestSender(sender, translation);
     }
 }

@@ -3,7 +3,9 @@ using TunFlow.Network;
 
 namespace TunFlow.Policy;
 
-/// <summary>Applies an <see cref="EndPointMap"/> in front of a dialer. What the map forbids is refused like a closed port.</summary>
+/// <summary>
+/// Applies an <see cref="EndPointMap"/> in front of a dialer. What the map forbids is refused like a closed port.
+/// </summary>
 internal sealed class MappedStreamDialer(IStreamDialer inner, EndPointMap map) : IStreamDialer
 {
     public ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default)

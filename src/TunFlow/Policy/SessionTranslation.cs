@@ -4,16 +4,19 @@ namespace TunFlow.Policy;
 
 /// <summary>Translates the endpoints of one packet session in both directions. Any thread.</summary>
 /// <remarks>
-/// The way back is ambiguous when two names lead to one target: the resolver's stand-in and the host loopback's can both mean 127.0.0.1:53, and an
-/// application may also talk to the resolver's true address. An answer then seems to come from the name that this session used last.
+/// The way back is ambiguous when two names lead to one target: the resolver's stand-in and the host loopback's can both mean
+/// 127.0.0.1:53, and an application may also talk to the resolver's true address. An answer then seems to come from the name that
+/// this session used last.
 /// </remarks>
 internal sealed class SessionTranslation(EndPointMap map)
 {
-    // When each rule was last used, in ticks of _clock; 0 is never, and negative means that its target was since addressed directly.
+    // When each rule was last used, in ticks of _clock; 0 is never, and negative means that its target was since addressed
+    // directly.
     private readonly int[] _lastUse = new int[map.Rules.Length];
     private int _clock;
 
-    // Endpoints are immutable and mostly the same object from one datagram to the next, so one entry spares nearly all work and allocation.
+    // Endpoints are immutable and mostly the same object from one datagram to the next, so one entry spares nearly all work and
+    // allocation.
     private volatile Pair? _lastOutward;
     private volatile Pair? _lastInward;
 
@@ -72,7 +75,8 @@ internal sealed class SessionTranslation(EndPointMap map)
                 continue;
             int use = Volatile.Read(ref _lastUse[i]);
             direct |= use < 0;
-            // A rule for all ports also names hosts that answer without having been asked (endpoint-independent filtering, RFC 4787).
+            // A rule for all ports also names hosts that answer without having been asked (endpoint-independent filtering, RFC
+            // 4787).
             if (use > bestUse && (use > 0 || rule.Port is null))
                 (best, bestUse) = (rule, use);
         }

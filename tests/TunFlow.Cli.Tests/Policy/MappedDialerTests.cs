@@ -15,7 +15,8 @@ public sealed class MappedDialerTests
     public void Create()
     {
         _inner = new Mock<IStreamDialer>(MockBehavior.Strict);
-        _inner.Setup(static dialer => dialer.DialStreamAsync(It.IsAny<EndPoint>(), It.IsAny<CancellationToken>())).Returns(new ValueTask<StreamConnection>((StreamConnection)null!));
+        _inner.Setup(static dialer => dialer.DialStreamAsync(It.IsAny<EndPoint>(), It.IsAny<CancellationToken>()))
+            .Returns(new ValueTask<StreamConnection>((StreamConnection)null!));
     }
 
     [Test]
@@ -32,7 +33,9 @@ public sealed class MappedDialerTests
     [TestCase("[::1]:22")]
     public void Forbidden_destination_is_refused_without_a_dial(string destination)
     {
-        NetworkException exception = Assert.Throws<NetworkException>(() => _ = new MappedStreamDialer(_inner.Object, _map).DialStreamAsync(IPEndPoint.Parse(destination)).AsTask())!;
+        MappedStreamDialer dialer = new(_inner.Object, _map);
+
+        NetworkException exception = Assert.Throws<NetworkException>(() => _ = dialer.DialStreamAsync(IPEndPoint.Parse(destination)).AsTask())!;
 
         Assert.That(exception.Error, Is.EqualTo(NetworkError.ConnectionRefused));
         _inner.VerifyNoOtherCalls();
@@ -41,7 +44,9 @@ public sealed class MappedDialerTests
     [Test]
     public void Names_are_not_dialled()
     {
-        NetworkException exception = Assert.Throws<NetworkException>(() => _ = new MappedStreamDialer(_inner.Object, _map).DialStreamAsync(new DnsEndPoint("localhost", 22)).AsTask())!;
+        MappedStreamDialer dialer = new(_inner.Object, _map);
+
+        NetworkException exception = Assert.Throws<NetworkException>(() => _ = dialer.DialStreamAsync(new DnsEndPoint("localhost", 22)).AsTask())!;
 
         Assert.That(exception.Error, Is.EqualTo(NetworkError.NotSupported));
         _inner.VerifyNoOtherCalls();

@@ -7,7 +7,10 @@ internal static class CliTool
 {
     private static readonly string s_assembly = Path.Combine(AppContext.BaseDirectory, "TunFlow.Cli.dll");
 
-    internal static string Host => Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : Requirements.Find("dotnet") ?? "dotnet";
+    /// <summary>The dotnet that runs these tests, where that can be told.</summary>
+    internal static string Host { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
+        ? path
+        : Requirements.Find("dotnet") ?? "dotnet";
 
     internal static string[] Words(params IEnumerable<string> arguments) => [Host, "exec", s_assembly, .. arguments];
 

@@ -10,11 +10,15 @@ namespace TunFlow.EndToEnd.Tests.Harness;
 /// <summary>A network namespace with nothing but its loopback. Disposing kills what runs in it and removes it.</summary>
 internal sealed class NetworkNamespace : IDisposable
 {
+    private const string Prefix = "tfe2e";
+
+    private static readonly Lazy<bool> s_cleaned = new(RemoveStale);
     private static int s_count;
 
     internal NetworkNamespace()
     {
-        Name = $"tfe2e-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}";
+        _ = s_cleaned.Value;
+        Name = $"{Prefix}-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}";
         Tool.Run("ip", "netns", "add", Name).Succeeded();
         Ip("link set lo up");
     }
@@ -76,11 +80,27 @@ internal sealed class NetworkNamespace : IDisposable
         return socket;
     }
 
-    public void Dispose()
+    public void Dispose() => Remove(Name);
+
+    private static void Remove(string name)
     {
-        foreach (string line in Tool.Run("ip", "netns", "pids", Name).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string line in Tool.Run("ip", "netns", "pids", name).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             _ = NamespaceCalls.Kill(int.Parse(line, CultureInfo.InvariantCulture), 9);
-        Tool.Run("ip", "netns", "delete", Name);
+        Tool.Run("ip", "netns", "delete", name);
+    }
+
+    // A test host that was killed could not clean up; the name holds its process id.
+    private static bool RemoveStale()
+    {
+        if (!Directory.Exists("/run/netns"))
+            return false;
+        foreach (string name in Directory.GetFiles("/run/netns", Prefix + "-*").Select(Path.GetFileName).OfType<string>())
+        {
+            if (!Directory.Exists($"/proc/{name.Split('-')[1]}"))
+                Remove(name);
+        }
+
+        return true;
     }
 
     private IEnumerable<string> Inside(string program, IEnumerable<string> arguments) => ["netns", "exec", Name, program, .. arguments];

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 
 namespace TunFlow.EndToEnd.Tests.Harness;
 
@@ -15,6 +16,8 @@ internal static class Requirements
             Assert.Ignore("needs root, to create network namespaces");
         if (!File.Exists(Device))
             Assert.Ignore($"there is no {Device}");
+        if (!Socket.OSSupportsIPv6)
+            Assert.Ignore("this kernel has no IPv6");
         string library = Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "libtunflow_lwip.so");
         if (!File.Exists(library))
             Assert.Ignore($"the native library was not built: there is no {library}");

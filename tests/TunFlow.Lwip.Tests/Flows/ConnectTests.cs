@@ -147,6 +147,28 @@ internal sealed class ConnectTests : DeviceFixture
     }
 
     [Test]
+    public async Task Dials_at_once_are_capped_by_source_and_in_all()
+    {
+        Dialer.OnDial = static async (_, token) =>
+        {
+            await Task.Delay(Timeout.Infinite, token);
+            return null!;
+        };
+        for (int source = 1; source <= 5; source++)
+        {
+            for (int port = 1; port <= 300; port++)
+                Link.CreatePeer(Server4, new IPEndPoint(IPAddress.Parse($"10.9.1.{source}"), 20_000 + port)).SendSyn();
+        }
+
+        LwipStatistics statistics = Statistics;
+        Assert.That((statistics.FlowsPending, statistics.Drops[PacketDropReason.PendingLimit]), Is.EqualTo((1024, 1500L - 1024)));
+        await Eventually.HoldsAsync(() => Dialer.Calls == 1024, "all dials");
+        Assert.That(Dialer.Calls, Is.EqualTo(1024));
+        await AdvanceAsync(TimeSpan.FromSeconds(11), () => Statistics.Flows == 0);
+        await Eventually.HoldsAsync(() => Statistics is { Flows: 0, DialsTimedOut: 1024 }, "all flows are gone");
+    }
+
+    [Test]
     public async Task Disposing_the_device_cancels_dials()
     {
         TaskCompletionSource cancelled = new();

@@ -107,6 +107,34 @@ internal sealed class TunnelTests(PacketOffloads offloads, bool general)
         await host.Tunnel.Completion.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
+    [Test]
+    public async Task Bytes_cost_no_allocation_once_a_flow_runs()
+    {
+        using Socket listener = TcpLoopback.Listen();
+        await using TunnelHost host = Start(Redirect(listener));
+        using Socket client = await host.ConnectAsync(Server4);
+        using Socket server = await listener.AcceptAsync();
+        const int warmUp = 16 * 1024 * 1024, measured = 64 * 1024 * 1024;
+        await Task.WhenAll(PassAsync(client, server, warmUp), PassAsync(server, client, warmUp));
+        foreach ((Socket from, Socket to) in new[] { (client, server), (server, client) })
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            await PassAsync(from, to, measured);
+            long perPacket = (GC.GetTotalAllocatedBytes(precise: true) - before) / (measured / 1460);
+            Assert.That(perPacket, Is.LessThan(16), "bytes allocated per packet");
+        }
+
+        static Task PassAsync(Socket from, Socket to, int length) =>
+            Task.WhenAll(Task.Run(() => Move(from.Send, length)), Task.Run(() => Move(to.Receive, length)));
+
+        static void Move(Func<byte[], int, SocketFlags, int> move, int length)
+        {
+            byte[] buffer = new byte[64 * 1024];
+            while (length > 0)
+                length -= move(buffer, Math.Min(buffer.Length, length), SocketFlags.None);
+        }
+    }
+
     private TunnelHost Start(IStreamDialer dialer, IPacketProxy? proxy = null) =>
         TunnelHost.Start(dialer, proxy ?? new FakePacketProxy(), offloads, wrap: general ? static tun => new OpaqueDevice(tun) : null);
 
