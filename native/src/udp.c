@@ -314,7 +314,8 @@ static int32_t op_session_refuse_remote(uint64_t now, uint64_t id, const tf_endp
   if (session == NULL) {
     return TF_E_STALE;
   }
-  if (refusal > TF_REFUSE_SILENT || destination->family != session->source.family) {
+  if (refusal > TF_REFUSE_SILENT || destination->family != session->source.family ||
+      !tf_source_allowed(destination->family, destination->address)) {
     return TF_E_INVALID;
   }
   uint8_t packet[48] = {0};
