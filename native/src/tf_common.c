@@ -92,20 +92,32 @@ size_t tf_common_size(const void *memory) {
   return (size_t)((const tf_prefix *)memory - 1)->size;
 }
 
-/* Blocks of the size that bulk transfers use are kept for the next taker: the
+/* Blocks of the sizes that bulk transfers use are kept for the next taker: the
  * allocator would give their pages back to the kernel and fetch them again,
- * cleared, for every one. At most 2 MB, shared by all stacks, in nobody's
+ * cleared, for every one. At most 3 MB, shared by all stacks, in nobody's
  * budget. Test builds do without, so that sanitizers see every use after free. */
-#define KEPT_CAPACITY 65536u
-#define KEPT_BLOCKS 32
+#define KEPT_CLASSES 2
+#define KEPT_BLOCKS 16
+static const uint32_t kept_capacity[KEPT_CLASSES] = {65536, 131072};
+
+/* The class of a capacity, or KEPT_CLASSES. Down to half of it, so that a block
+ * never costs more than twice what was asked for. */
+static int kept_class(uint32_t capacity) {
+  for (int i = 0; i < KEPT_CLASSES; i++) {
+    if (capacity > kept_capacity[i] / 2 && capacity <= kept_capacity[i]) {
+      return i;
+    }
+  }
+  return KEPT_CLASSES;
+}
 
 #if !TF_TEST_HOOKS
-static _Atomic(tf_prefix *) kept[KEPT_BLOCKS];
+static _Atomic(tf_prefix *) kept[KEPT_CLASSES][KEPT_BLOCKS];
 
-static tf_prefix *take_kept(void) {
+static tf_prefix *take_kept(int class) {
   for (int i = 0; i < KEPT_BLOCKS; i++) {
-    if (atomic_load_explicit(&kept[i], memory_order_relaxed) != NULL) {
-      tf_prefix *prefix = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
+    if (atomic_load_explicit(&kept[class][i], memory_order_relaxed) != NULL) {
+      tf_prefix *prefix = atomic_exchange_explicit(&kept[class][i], NULL, memory_order_acquire);
       if (prefix != NULL) {
         return prefix;
       }
@@ -114,32 +126,40 @@ static tf_prefix *take_kept(void) {
   return NULL;
 }
 
-static int keep_prefix(tf_prefix *prefix) {
+static int keep_prefix(int class, tf_prefix *prefix) {
   for (int i = 0; i < KEPT_BLOCKS; i++) {
     tf_prefix *none = NULL;
-    if (atomic_load_explicit(&kept[i], memory_order_relaxed) == NULL &&
-        atomic_compare_exchange_strong_explicit(&kept[i], &none, prefix, memory_order_release, memory_order_relaxed)) {
+    if (atomic_load_explicit(&kept[class][i], memory_order_relaxed) == NULL &&
+        atomic_compare_exchange_strong_explicit(&kept[class][i], &none, prefix, memory_order_release, memory_order_relaxed)) {
       return 1;
     }
   }
   return 0;
 }
 #else
-static tf_prefix *take_kept(void) { return NULL; }
-static int keep_prefix(const tf_prefix *prefix) { return prefix == NULL; }
+static tf_prefix *take_kept(int class) {
+  (void)class;
+  return NULL;
+}
+
+static int keep_prefix(int class, const tf_prefix *prefix) {
+  (void)class;
+  (void)prefix;
+  return 0;
+}
 #endif
 
-static void *block_memory(uint32_t stack, uint32_t capacity) {
+tf_block *tf_common_block_alloc(uint32_t stack, uint32_t capacity) {
+  int class = kept_class(capacity);
+  if (class < KEPT_CLASSES) {
+    capacity = kept_capacity[class];
+  }
   uint64_t whole = sizeof(tf_prefix) + sizeof(tf_block) + capacity;
   if (!charge(stack, whole)) {
     return NULL;
   }
-  tf_prefix *prefix = capacity == KEPT_CAPACITY ? take_kept() : NULL;
-  return finish_alloc(prefix != NULL ? prefix : malloc((size_t)whole), stack, whole);
-}
-
-tf_block *tf_common_block_alloc(uint32_t stack, uint32_t capacity) {
-  tf_block *block = block_memory(stack, capacity);
+  tf_prefix *prefix = class < KEPT_CLASSES ? take_kept(class) : NULL;
+  tf_block *block = finish_alloc(prefix != NULL ? prefix : malloc((size_t)whole), stack, whole);
   if (block != NULL) {
     atomic_init(&block->references, 1);
     block->capacity = capacity;
@@ -157,7 +177,8 @@ void tf_common_block_release(tf_block *block) {
   }
   tf_prefix *prefix = (tf_prefix *)(void *)block - 1;
   discharge(prefix->stack, prefix->size);
-  if (block->capacity != KEPT_CAPACITY || !keep_prefix(prefix)) {
+  int class = kept_class(block->capacity);
+  if (class == KEPT_CLASSES || !keep_prefix(class, prefix)) {
     free(prefix);
   }
 }

@@ -19,10 +19,10 @@ internal sealed partial class FlowRelay
         }
 
         DeviceCounters counters = _context.Counters;
-        CancellationTokenSource cancellation = new(_context.Options.DialTimeout, _context.Options.TimeProvider);
-        CancellationToken token = cancellation.Token;
-        Volatile.Write(ref _dialCancellation, cancellation);
-        // The exchange with Break: it cancels what it finds in _dialCancellation, so look for the end after storing it.
+        CallLimit limit = new(_context);
+        CancellationToken ended = limit.Ended;
+        Volatile.Write(ref _dialLimit, limit);
+        // The exchange with Break: it cancels what it finds in _dialLimit, so look for the end after storing it.
         Interlocked.MemoryBarrier();
         if (_flow.IsClosed)
             Break();
@@ -31,22 +31,24 @@ internal sealed partial class FlowRelay
         Task<StreamConnection>? dial = null;
         try
         {
-            dial = _context.Dialer.DialStreamAsync(_flow.Destination, token).AsTask();
+            dial = _context.Dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
             // A dialer may ignore its token; the application's wait must not depend on that.
-            return await dial.WaitAsync(token).ConfigureAwait(false)
+            return await dial.WaitAsync(ended).ConfigureAwait(false)
                 ?? throw new InvalidOperationException("The dialer returned no connection.");
         }
         catch (Exception exception)
         {
             if (dial is { IsFaulted: false, IsCanceled: false })
                 _ = DisposeLateAsync(dial);
-            Refuse(exception, timedOut: token.IsCancellationRequested && exception is OperationCanceledException);
+            // Looked at, or a dial that failed just when its time was up would be reported as unobserved.
+            _ = dial?.Exception;
+            Refuse(exception, timedOut: ended.IsCancellationRequested && exception is OperationCanceledException);
             return null;
         }
         finally
         {
-            // Whoever takes it out disposes it: here, or Break after its callbacks ran.
-            Interlocked.Exchange(ref _dialCancellation, null)?.Dispose();
+            // Whoever takes it out disposes it: here, or Break.
+            Interlocked.Exchange(ref _dialLimit, null)?.Dispose();
         }
     }
 

@@ -18,6 +18,8 @@ internal sealed partial class FlowRelay
     /// <summary>Until asking again for a block that the byte budget refused: other flows' acknowledgments free some.</summary>
     private static readonly TimeSpan BudgetRetry = TimeSpan.FromMilliseconds(10);
 
+    private static readonly TimeSpan LongestBudgetRetry = TimeSpan.FromMilliseconds(320);
+
     private readonly NativeMemory _downWindow = new();
     private unsafe byte* _block;
     private int _blockSize = FirstBlock;
@@ -28,6 +30,7 @@ internal sealed partial class FlowRelay
         // Whole segments only, and as many as one write to the device takes: a rest would cost a write, and a packet, of its own.
         int mss = Math.Max(_flow.GetMss(), 1);
         _superPacket = Math.Max(LargestPayload / mss * mss, FirstBlock);
+        TimeSpan retry = BudgetRetry;
         while (true)
         {
             int read;
@@ -52,11 +55,18 @@ internal sealed partial class FlowRelay
                 return PumpEnd.FlowBroken;
             }
 
+            if (!upstream.CanWaitForData)
+                _blockSize = Math.Min(_blockSize, FirstBlock); // held for as long as the upstream is silent
             if (!AllocateBlock())
             {
-                await Task.Delay(BudgetRetry, _context.Options.TimeProvider).ConfigureAwait(false);
+                // Little may be left, and a thousand flows that ask every few milliseconds would be a load of their own.
+                _blockSize = SmallestBlock;
+                await Task.Delay(retry, _context.Options.TimeProvider).ConfigureAwait(false);
+                retry = retry < LongestBudgetRetry ? 2 * retry : retry;
                 continue;
             }
+
+            retry = BudgetRetry;
 
             try
             {

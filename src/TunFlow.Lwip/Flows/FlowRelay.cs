@@ -25,7 +25,7 @@ internal sealed partial class FlowRelay
 
     private readonly LwipFlow _flow;
     private readonly DeviceContext _context;
-    private CancellationTokenSource? _dialCancellation;
+    private CallLimit? _dialLimit;
     private StreamConnection? _upstream;
     private bool _upstreamAborted;
 
@@ -103,19 +103,21 @@ internal sealed partial class FlowRelay
             _flow.AbortReads();
             // A server that answered early and closed: its answer may still be readable (RFC 9112 section 9.6).
             if (wasWriting)
-                await Task.WhenAny(second, Task.Delay(Grace, time)).ConfigureAwait(false);
+                await second.WaitAsync(Grace, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         AbortUpstream();
-        await Task.WhenAny(second, Task.Delay(Grace, time)).ConfigureAwait(false);
+        await second.WaitAsync(Grace, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (second.IsCompleted)
             return;
 
         // Either the upstream's pending call ignores Abort, and may react to this; or an application that reads slowly is
         // being given what the upstream sent before it failed.
-        await _context.DisposeAsync(Interlocked.Exchange(ref _upstream, null)).ConfigureAwait(false);
-        await Task.WhenAny(second, Task.Delay(_context.Options.LingerTimeout, time)).ConfigureAwait(false);
+        // Not awaited before the reset: a disposal may hang like the call did, and the application is to hear of the end.
+        Task disposal = _context.DisposeAsync(Interlocked.Exchange(ref _upstream, null)).AsTask();
+        await second.WaitAsync(_context.Options.LingerTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _flow.Reset();
+        await disposal.ConfigureAwait(false);
     }
 
     /// <summary>What the upstream sent before it failed still reaches the application, within the linger time.</summary>
@@ -136,8 +138,12 @@ internal sealed partial class FlowRelay
 
     private void Break()
     {
-        if (Interlocked.Exchange(ref _dialCancellation, null) is { } dial)
-            _ = _context.CancelAndDisposeAsync(dial);
+        if (Interlocked.Exchange(ref _dialLimit, null) is { } limit)
+        {
+            limit.Cancel();
+            limit.Dispose();
+        }
+
         AbortUpstream();
     }
 

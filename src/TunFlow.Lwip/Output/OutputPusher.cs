@@ -40,8 +40,9 @@ internal sealed unsafe class OutputPusher
                 Interlocked.Exchange(ref _token, 0);
             }
 
-            // The hint may count what another stack of the same index holds after this one is gone.
-            if (!progress)
+            // The hint may count what another stack of the same index holds after this one is gone. Only then: nothing taken is no
+            // reason to leave, because somebody may have queued a packet and left on seeing this token.
+            if (!progress && _stack.IsDestroyed)
                 return;
         }
     }

@@ -10,15 +10,14 @@ internal sealed partial class SessionRelay
     private async ValueTask<bool> OpenProxySessionAsync()
     {
         SessionReceiver receiver = new(_session, _context);
-        using CancellationTokenSource opening = new(_context.Options.DialTimeout, _context.Options.TimeProvider);
-        using CancellationTokenRegistration link =
-            _ended.UnsafeRegister(static self => ((CancellationTokenSource)self!).Cancel(), opening);
+        using CallLimit opening = new(_context);
+        using CancellationTokenRegistration link = _ended.UnsafeRegister(static self => ((CallLimit)self!).Cancel(), opening);
         Task<IPacketRequestSender>? task = null;
         try
         {
             task = _context.PacketProxy.NewSessionAsync(receiver, opening.Token).AsTask();
             // A proxy may ignore its token; the session's end must not depend on that.
-            IPacketRequestSender sender = await task.WaitAsync(opening.Token).ConfigureAwait(false)
+            IPacketRequestSender sender = await task.WaitAsync(opening.Ended).ConfigureAwait(false)
                 ?? throw new InvalidOperationException("The packet proxy returned no sender.");
             _receiver = receiver;
             Volatile.Write(ref _sender, sender);
@@ -30,6 +29,8 @@ internal sealed partial class SessionRelay
         {
             if (task is { IsFaulted: false, IsCanceled: false })
                 _ = DisposeLateAsync(task);
+            // Looked at, or a session that failed just when its time was up would be reported as unobserved.
+            _ = task?.Exception;
             await receiver.DisposeAsync().ConfigureAwait(false);
             if (!_session.IsClosed)
             {
@@ -82,13 +83,18 @@ internal sealed partial class SessionRelay
         await _context.DisposeAsync(Interlocked.Exchange(ref _sender, null)).ConfigureAwait(false);
     }
 
-    private void OnBroken(LwipSession session) =>
+    private void OnBroken(LwipSession session)
+    {
+        // Counted by itself: the pump may be through before the sender that is disposed here.
+        _context.Work.Enter();
         ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.BreakAsync(), this, preferLocal: false);
+    }
 
     /// <summary>The native session is over: gets the pump out of the proxy's calls.</summary>
     private async Task BreakAsync()
     {
         await _context.CancelAndDisposeAsync(_lifetime).ConfigureAwait(false);
         await _context.DisposeAsync(Interlocked.Exchange(ref _sender, null)).ConfigureAwait(false);
+        _context.Work.Exit();
     }
 }

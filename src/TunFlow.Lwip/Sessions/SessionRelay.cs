@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TunFlow.Interop;
 using TunFlow.Network;
 
@@ -74,6 +75,7 @@ internal sealed partial class SessionRelay
     }
 
     /// <summary>False when the session is over.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> NextBatchAsync()
     {
         while (true)

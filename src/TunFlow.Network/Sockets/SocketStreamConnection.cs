@@ -92,6 +92,11 @@ internal sealed partial class SocketStreamConnection : StreamConnection
             Volatile.Write(ref _reading, 0);
             throw new ObjectDisposedException(GetType().FullName);
         }
+        catch
+        {
+            Volatile.Write(ref _reading, 0);
+            throw;
+        }
 
         if (receive.IsCompletedSuccessfully)
         {

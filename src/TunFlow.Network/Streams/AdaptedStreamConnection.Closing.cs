@@ -35,6 +35,22 @@ internal sealed partial class AdaptedStreamConnection
     {
         try
         {
+            CloseTransport(abortive);
+        }
+        finally
+        {
+            // Whatever foreign code throws: who waits for a read is let go.
+            _ = _background?.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _readsStopped.TrySetResult();
+            _readsClosed.Complete();
+            _writesClosed.Complete();
+        }
+    }
+
+    private void CloseTransport(bool abortive)
+    {
+        try
+        {
             if (abortive)
             {
                 Reset();
@@ -57,7 +73,14 @@ internal sealed partial class AdaptedStreamConnection
             // Already disconnected: there is nobody left to tell.
             _writesCompleted = true;
         }
+        finally
+        {
+            DisposeStream();
+        }
+    }
 
+    private void DisposeStream()
+    {
         try
         {
             _stream.Dispose();
@@ -67,11 +90,6 @@ internal sealed partial class AdaptedStreamConnection
             // Closing may flush into a transport that is gone, which is what was wanted.
             _writesCompleted = true;
         }
-
-        _ = _background?.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        _readsStopped.TrySetResult();
-        _readsClosed.Complete();
-        _writesClosed.Complete();
     }
 
     private void Reset()

@@ -42,6 +42,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
 
     public void Start()
     {
+        _tun.ClaimReader();
         _thread = new Thread(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
         _thread.Start();
     }
@@ -79,6 +80,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         finally
         {
             _blocks.Free();
+            _tun.ReleaseReader();
         }
 
         if (failure is null)

@@ -57,5 +57,7 @@ internal sealed class PumpEngine : IPacketEngine
         await Task.WhenAll(input.Completion, output.Completion).WaitAsync(OutputBound).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // Not awaited: a device whose write hangs would hold the tunnel's end as well.
         _ = output.DisposeAsync().AsTask();
+        // Of a device none of whose calls returns, neither pump ends.
+        _completion.TrySetResult();
     }
 }
