@@ -13,7 +13,10 @@ internal sealed class MappedPacketProxy(IPacketProxy inner, EndPointMap map) : I
     {
         ArgumentNullException.ThrowIfNull(receiver);
         SessionTranslation translation = new(map);
-        MappedResponseReceiver mapped = new(receiver, translation);
+        // A receiver without the error contract must keep looking like one: the proxy then fails the next send instead.
+        MappedResponseReceiver mapped = receiver is IPacketErrorReceiver errors
+            ? new MappedErrorReceiver(errors, translation)
+            : new MappedResponseReceiver(receiver, translation);
         IPacketRequestSender sender = await inner.NewSessionAsync(mapped, cancellationToken).ConfigureAwait(false);
         return new MappedRequestSender(sender, translation);
     }

@@ -4,7 +4,7 @@ using TunFlow.Network;
 namespace TunFlow.Policy;
 
 /// <summary>The receiving half of a session of <see cref="MappedPacketProxy"/>.</summary>
-internal sealed class MappedResponseReceiver(IPacketResponseReceiver inner, SessionTranslation translation) : IPacketResponseReceiver
+internal class MappedResponseReceiver(IPacketResponseReceiver inner, SessionTranslation translation) : IPacketResponseReceiver
 {
     public ValueTask WriteFromAsync(ReadOnlyMemory<byte> payload, IPEndPoint source, CancellationToken cancellationToken = default)
     {
