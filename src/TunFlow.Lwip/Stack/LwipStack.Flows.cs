@@ -9,7 +9,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return NativeStatus.Stale;
-        int result = NativeMethods.tf_flow_accept(_index, _clock.Now, flow.Id);
+        int result = NativeMethods.tf_flow_accept(_index, _now, flow.Id);
         Leave();
         return result;
     }
@@ -19,8 +19,8 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return;
-        if (_flows.Remove(flow) && NativeMethods.tf_flow_refuse(_index, _clock.Now, flow.Id, (uint)refusal) < 0)
-            _ = NativeMethods.tf_flow_close(_index, _clock.Now, flow.Id, 0);
+        if (_flows.Remove(flow) && NativeMethods.tf_flow_refuse(_index, _now, flow.Id, (uint)refusal) < 0)
+            _ = NativeMethods.tf_flow_close(_index, _now, flow.Id, 0);
         Leave();
     }
 
@@ -51,9 +51,9 @@ internal sealed unsafe partial class LwipStack
             return;
         flow.Borrowed = false;
         if (consumed > 0)
-            _ = NativeMethods.tf_flow_consume(_index, _clock.Now, flow.Id, (uint)consumed);
+            _ = NativeMethods.tf_flow_consume(_index, _now, flow.Id, (uint)consumed);
         if (flow.Discarded)
-            _ = NativeMethods.tf_flow_discard(_index, _clock.Now, flow.Id);
+            _ = NativeMethods.tf_flow_discard(_index, _now, flow.Id);
         if (flow.CloseLinger is { } linger)
             CloseLocked(flow, linger);
         Leave();
@@ -64,7 +64,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return;
-        _ = NativeMethods.tf_flow_consume(_index, _clock.Now, flow.Id, (uint)length);
+        _ = NativeMethods.tf_flow_consume(_index, _now, flow.Id, (uint)length);
         Leave();
     }
 
@@ -74,7 +74,7 @@ internal sealed unsafe partial class LwipStack
             return NativeStatus.Stale;
         int result;
         fixed (byte* pointer = data)
-            result = NativeMethods.tf_flow_write(_index, _clock.Now, flow.Id, pointer, (uint)data.Length);
+            result = NativeMethods.tf_flow_write(_index, _now, flow.Id, pointer, (uint)data.Length);
         Leave();
         return result;
     }
@@ -83,7 +83,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return NativeStatus.Stale;
-        int result = NativeMethods.tf_flow_write_block(_index, _clock.Now, flow.Id, block, data, (uint)length);
+        int result = NativeMethods.tf_flow_write_block(_index, _now, flow.Id, block, data, (uint)length);
         Leave();
         return result;
     }
@@ -101,7 +101,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return NativeStatus.Stale;
-        int result = NativeMethods.tf_flow_shutdown(_index, _clock.Now, flow.Id);
+        int result = NativeMethods.tf_flow_shutdown(_index, _now, flow.Id);
         Leave();
         return result;
     }
@@ -113,7 +113,7 @@ internal sealed unsafe partial class LwipStack
         // Not under a borrow: discarding would free the memory that somebody reads.
         flow.Discarded = true;
         if (!flow.Borrowed)
-            _ = NativeMethods.tf_flow_discard(_index, _clock.Now, flow.Id);
+            _ = NativeMethods.tf_flow_discard(_index, _now, flow.Id);
         Leave();
     }
 
@@ -121,7 +121,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return;
-        _ = NativeMethods.tf_flow_abort(_index, _clock.Now, flow.Id);
+        _ = NativeMethods.tf_flow_abort(_index, _now, flow.Id);
         Leave();
     }
 
@@ -143,7 +143,7 @@ internal sealed unsafe partial class LwipStack
     private void CloseLocked(LwipFlow flow, TimeSpan linger)
     {
         if (_flows.Remove(flow))
-            _ = NativeMethods.tf_flow_close(_index, _clock.Now, flow.Id, StackClock.ToMicroseconds(linger));
+            _ = NativeMethods.tf_flow_close(_index, _now, flow.Id, StackClock.ToMicroseconds(linger));
     }
 
     /// <summary>Bytes written and not yet acknowledged; 0 when the flow is gone.</summary>

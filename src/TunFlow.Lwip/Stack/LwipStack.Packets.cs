@@ -13,7 +13,7 @@ internal sealed unsafe partial class LwipStack
         // A batch that was on its way when the stack was shut down must not begin flows that nobody would end any more.
         bool takes = !_shutDown;
         if (takes)
-            _ = NativeMethods.tf_input(_index, _clock.Now, packets, (uint)count);
+            _ = NativeMethods.tf_input(_index, _now, packets, (uint)count);
         Leave();
         return takes;
     }
@@ -31,7 +31,7 @@ internal sealed unsafe partial class LwipStack
 
     /// <summary>For <see cref="IStackOwner.OnShuttingDown"/>, which runs under the lock.</summary>
     public int TakeOutputLocked(TfOutput** entries, int most) =>
-        Math.Max(0, NativeMethods.tf_output_take(_index, _clock.Now, entries, (uint)most));
+        Math.Max(0, NativeMethods.tf_output_take(_index, _now, entries, (uint)most));
 
     /// <summary>Null when the byte budget, or the end of the stack, forbids it.</summary>
     public byte* AllocateBlock(int capacity) => NativeMethods.tf_block_alloc(_index, (uint)capacity);

@@ -26,7 +26,7 @@ internal sealed unsafe partial class LwipStack
         {
             byte nothing;
             result = NativeMethods.tf_session_send(
-                _index, _clock.Now, session.Id, from, pointer is null ? &nothing : pointer, (uint)payload.Length);
+                _index, _now, session.Id, from, pointer is null ? &nothing : pointer, (uint)payload.Length);
         }
 
         Leave();
@@ -37,7 +37,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return;
-        _ = NativeMethods.tf_session_refuse(_index, _clock.Now, session.Id, datagram, (uint)refusal);
+        _ = NativeMethods.tf_session_refuse(_index, _now, session.Id, datagram, (uint)refusal);
         Leave();
     }
 
@@ -47,7 +47,7 @@ internal sealed unsafe partial class LwipStack
         if (!TryEnter())
             return;
         fixed (TfEndpoint* to = &destination)
-            _ = NativeMethods.tf_session_refuse_remote(_index, _clock.Now, session.Id, to, (uint)refusal);
+            _ = NativeMethods.tf_session_refuse_remote(_index, _now, session.Id, to, (uint)refusal);
         Leave();
     }
 
@@ -55,7 +55,7 @@ internal sealed unsafe partial class LwipStack
     {
         if (!TryEnter())
             return;
-        _ = NativeMethods.tf_session_set_idle(_index, _clock.Now, session.Id, StackClock.ToMicroseconds(idle));
+        _ = NativeMethods.tf_session_set_idle(_index, _now, session.Id, StackClock.ToMicroseconds(idle));
         Leave();
     }
 

@@ -38,9 +38,8 @@ internal sealed unsafe partial class LwipStack
             _armedFor = NativeMethods.TF_NO_DEADLINE;
         if (!TryEnter())
             return;
-        ulong now = _clock.Now;
-        if (NativeMethods.tf_stack_deadline(_index) <= now)
-            _ = NativeMethods.tf_stack_tick(_index, now);
+        if (NativeMethods.tf_stack_deadline(_index) <= _now)
+            _ = NativeMethods.tf_stack_tick(_index, _now);
         Leave();
     }
 }

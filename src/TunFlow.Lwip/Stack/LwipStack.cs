@@ -25,6 +25,7 @@ internal sealed unsafe partial class LwipStack
     private readonly IStackOwner _owner;
     private TfStats _final;
     private bool _shutDown;
+    private ulong _now; // of the entry; the native stack takes an earlier one for the last it knew
     private bool _destroyed;
 
     public LwipStack(in TfConfig config, TimeProvider timeProvider, IStackOwner owner)
@@ -34,8 +35,17 @@ internal sealed unsafe partial class LwipStack
         TfStatus status = StackHandle.TryCreate(in config, _clock.Now, out StackHandle? handle);
         _handle = handle ?? throw CreationFailed((int)status);
         _index = handle.Index;
-        _timer = timeProvider.CreateTimer(
-            static self => ((LwipStack)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        // The creator's context (its AsyncLocals) must not live as long as the stack.
+        AsyncFlowControl? suppressed = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+        try
+        {
+            _timer = timeProvider.CreateTimer(
+                static self => ((LwipStack)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+        finally
+        {
+            suppressed?.Undo();
+        }
     }
 
     /// <summary>The stack was shut down: whatever ends from now on, ends because its device is closed.</summary>
@@ -47,7 +57,10 @@ internal sealed unsafe partial class LwipStack
     /// <summary>Enters the lock. False if the native stack is gone; the lock is then not held.</summary>
     private bool TryEnter()
     {
+        // Before the lock: a TimeProvider is user code.
+        ulong now = _clock.Now;
         _gate.Enter();
+        _now = now;
         if (!_destroyed)
             return true;
         _gate.Exit();
@@ -137,7 +150,7 @@ internal sealed unsafe partial class LwipStack
         if (!_shutDown)
         {
             Volatile.Write(ref _shutDown, true);
-            _ = NativeMethods.tf_stack_abort_all(_index, _clock.Now);
+            _ = NativeMethods.tf_stack_abort_all(_index, _now);
         }
 
         // Before the native stack can go: its RSTs leave first.
