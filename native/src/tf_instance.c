@@ -47,6 +47,8 @@
 #include "table.c"
 #include "timers.c"
 #include "flow.c"
+#include "flow_deadlines.c"
+#include "flow_ops.c"
 #include "tcp_open.c"
 #include "tcp_receive.c"
 #include "tcp_send.c"

@@ -364,6 +364,12 @@ static inline void tf_advance(uint64_t now) { tf.now = now > tf.now ? now : tf.n
 /* "Never" stays never: a sum that wrapped would be a deadline long past. */
 static inline uint64_t tf_after(uint64_t time, uint64_t delay) { return delay < TF_NO_DEADLINE - time ? time + delay : TF_NO_DEADLINE; }
 static inline void tf_drop_count(uint32_t reason) { tf.stats.drops[reason]++; }
+static inline void tf_to_endpoint(tf_endpoint *endpoint, const uint8_t *address, uint16_t port, uint32_t family) {
+  memset(endpoint, 0, sizeof *endpoint);
+  memcpy(endpoint->address, address, 16);
+  endpoint->port = lwip_ntohs(port); /* a key's ports are in network order */
+  endpoint->family = (uint8_t)family;
+}
 static inline uint16_t tf_get16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static inline uint32_t tf_get32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
 static inline void tf_put16(uint8_t *p, uint32_t value) { p[0] = (uint8_t)(value >> 8); p[1] = (uint8_t)value; }

@@ -148,13 +148,6 @@ static tf_session *session_new(const tf_endpoint *source) {
   return session;
 }
 
-static void to_endpoint(tf_endpoint *endpoint, const uint8_t *address, uint16_t port, uint32_t family) {
-  memset(endpoint, 0, sizeof *endpoint);
-  memcpy(endpoint->address, address, 16);
-  endpoint->port = lwip_ntohs(port);
-  endpoint->family = (uint8_t)family;
-}
-
 /* lwIP's receive callback: queues a copy of the whole packet, so that an ICMP
  * error can quote it later. */
 void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *address, u16_t port) {
@@ -168,7 +161,7 @@ void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const i
     return;
   }
   tf_endpoint source;
-  to_endpoint(&source, parsed->key.source, parsed->key.source_port, parsed->key.family);
+  tf_to_endpoint(&source, parsed->key.source, parsed->key.source_port, parsed->key.family);
   tf_session *session = session_find(&source);
   if (session == NULL) {
     session = session_new(&source);
@@ -188,7 +181,7 @@ void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const i
       datagram->allocated = cost;
       memcpy(datagram->bytes, parsed->ip, parsed->payload);
       pbuf_copy_partial(p, datagram->bytes + parsed->payload, p->tot_len, 0);
-      to_endpoint(&datagram->datagram.destination, parsed->key.destination, parsed->key.destination_port, parsed->key.family);
+      tf_to_endpoint(&datagram->datagram.destination, parsed->key.destination, parsed->key.destination_port, parsed->key.family);
       datagram->datagram.length = p->tot_len;
       datagram->datagram.data = datagram->bytes + parsed->payload;
       *(session->tail != NULL ? &session->tail->next : &session->head) = datagram;
