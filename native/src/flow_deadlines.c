@@ -8,7 +8,7 @@
 /* From the last probe on, not from the last activity: after a suspend every
  * probe would be overdue, and the peer have no time to answer. */
 static uint64_t next_probe(const tf_flow *flow) {
-  return (flow->keepalives == 0 ? flow->last_active : flow->probed) + tf.config.keepalive_interval;
+  return tf_after(flow->keepalives == 0 ? flow->last_active : flow->probed, tf.config.keepalive_interval);
 }
 
 void tf_flow_schedule(tf_flow *flow) {
