@@ -134,7 +134,18 @@ internal sealed partial class FlowRelay
         }
     }
 
-    private void OnBroken(LwipFlow flow) => ThreadPool.UnsafeQueueUserWorkItem(static self => self.Break(), this, preferLocal: false);
+    private void OnBroken(LwipFlow flow)
+    {
+        // Counted: the device's disposal waits for the user's Abort, too.
+        _context.Work.Enter();
+        ThreadPool.UnsafeQueueUserWorkItem(static self => self.BreakAndExit(), this, preferLocal: false);
+    }
+
+    private void BreakAndExit()
+    {
+        Break();
+        _context.Work.Exit();
+    }
 
     private void Break()
     {
