@@ -118,9 +118,16 @@ internal sealed class TunnelTests(PacketOffloads offloads, bool general)
         await Task.WhenAll(PassAsync(client, server, warmUp), PassAsync(server, client, warmUp));
         foreach ((Socket from, Socket to) in new[] { (client, server), (server, client) })
         {
-            long before = GC.GetTotalAllocatedBytes(precise: true);
-            await PassAsync(from, to, measured);
-            long perPacket = (GC.GetTotalAllocatedBytes(precise: true) - before) / (measured / 1460);
+            // The counter is the whole process's: the runtime's own tiering and pool growth fall into some passes. What a packet
+            // costs falls into every one, so the cheapest of a few passes shows it.
+            long perPacket = long.MaxValue;
+            for (int pass = 0; pass < 5 && perPacket >= 16; pass++)
+            {
+                long before = GC.GetTotalAllocatedBytes(precise: true);
+                await PassAsync(from, to, measured);
+                perPacket = Math.Min(perPacket, (GC.GetTotalAllocatedBytes(precise: true) - before) / (measured / 1460));
+            }
+
             Assert.That(perPacket, Is.LessThan(16), "bytes allocated per packet");
         }
 
