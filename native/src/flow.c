@@ -92,14 +92,12 @@ void tf_flow_mount(tf_flow *flow) {
   } else {
     tcp_active_pcbs = flow->pcb;
   }
-  tf.mounted = flow;
   tf.assert_failed = 0; /* what failed from here on is this flow's */
 }
 
 void tf_flow_unmount(void) {
   tcp_active_pcbs = NULL;
   tcp_tw_pcbs = NULL;
-  tf.mounted = NULL;
 }
 
 void tf_flow_set_busy(tf_flow *flow, int busy) {

@@ -203,8 +203,7 @@ static int input_segment(const tf_parsed *parsed, tf_block *block) {
   if ((parsed->tcp_flags & TCP_RST) != 0) {
     return 1;
   }
-  /* Nobody's: lwIP, with nothing mounted, answers RST. Only the header goes in,
-   * with the payload as length, since the RST's numbers depend on it. */
+  /* Nobody's: lwIP, with nothing mounted, answers RST, whose numbers depend on the length. */
   struct pbuf *segment = tf_rx_alloc(parsed->ip + parsed->transport, parsed->length - parsed->transport, NULL, NULL);
   if (segment == NULL) {
     return 0;

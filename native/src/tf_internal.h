@@ -247,7 +247,6 @@ struct tf_globals {
   uint32_t reassembly_bytes;
 
   tf_flow *accepting;       /* whose SYN lwIP is being given */
-  tf_flow *mounted;
   const struct tcp_pcb *output_pcb; /* whose segment lwIP is writing out */
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
   uint8_t assert_failed;
@@ -299,7 +298,6 @@ void tf_flow_set_busy(tf_flow *flow, int busy);
 void tf_flow_schedule(tf_flow *flow);
 void tf_flow_expire(tf_flow *flow);
 void tf_flow_reset(tf_flow *flow, int32_t status);
-void tf_flow_drop_pcb(tf_flow *flow);
 
 /* ---- tcp_open.c */
 void tf_tcp_setup(void);
@@ -313,7 +311,6 @@ void tf_inject_tcp(uint8_t *ip, uint32_t transport, struct pbuf *segment);
 /* ---- tcp_receive.c */
 err_t tf_on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t error);
 void tf_receive_free(tf_flow *flow);
-void tf_receive_discard(tf_flow *flow);
 void tf_open_window(tf_flow *flow, uint32_t length);
 void tf_acknowledge_batch(void);
 
@@ -353,7 +350,6 @@ int tf_send_unreachable(const uint8_t *packet, uint32_t length, uint32_t refusal
 /* ---- output.c */
 err_t tf_netif_output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *destination);
 err_t tf_netif_output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *destination);
-int tf_output_bytes(const uint8_t *packet, uint32_t length);
 uint8_t *tf_output_reserve(uint32_t length, tf_entry **entry);
 void tf_output_commit(tf_entry *entry);
 void tf_output_clear(void);
