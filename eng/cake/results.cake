@@ -42,7 +42,8 @@ public sealed class Tally
 
     public void Pass(string name) => Passed++;
 
-    public void Fail(string name, string reason) => _failures.Add($"{name}: {FirstLine(reason)}");
+    // All that a test says of its failure: an assertion's first line is often only its title.
+    public void Fail(string name, string reason) => _failures.Add($"{name}: {Indented(reason)}");
 
     public void Skip(string name, string reason) => _skips.Add($"{name}: {FirstLine(reason)}");
 
@@ -141,6 +142,12 @@ public sealed class Tally
     private static string Name(string skip) => skip[..^(Reason(skip).Length + 2)];
 
     private static string FirstLine(string text) => text.Trim().Split('\n')[0].Trim();
+
+    private static string Indented(string text)
+    {
+        var lines = text.Trim().Split('\n').Select(l => l.TrimEnd()).Where(l => l.Length > 0).ToArray();
+        return string.Join("\n          ", lines.Length > 20 ? [.. lines[..20], $"({lines.Length - 20} more lines)"] : lines);
+    }
 
     private static string? LastLine(string? text) =>
         text?.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
