@@ -7,14 +7,16 @@ internal sealed class DeviceContext
 {
     public DeviceContext(IStreamDialer dialer, IPacketProxy packetProxy, LwipDeviceOptions options)
     {
-        Dialer = dialer;
-        PacketProxy = packetProxy;
+        Upstreams = new Upstreams(dialer, packetProxy);
         Options = options;
+        AcceptedDials = new DialGate(options.MaxPendingDials, options.MaxPendingDialsPerSource);
     }
 
-    public IStreamDialer Dialer { get; }
+    /// <summary>Who opens flows and sessions from now on.</summary>
+    public Upstreams Upstreams { get; }
 
-    public IPacketProxy PacketProxy { get; }
+    /// <summary>Bounds the dials of flows that were accepted before they were dialled.</summary>
+    public DialGate AcceptedDials { get; }
 
     public LwipDeviceOptions Options { get; }
 

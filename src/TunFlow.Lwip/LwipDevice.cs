@@ -17,6 +17,7 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
     private readonly FinalOutput _final = new();
     private readonly OutputReader _reader;
     private OutputPusher? _pusher;
+    private int _mtu;
 
     /// <summary>Creates a device and its stack.</summary>
     /// <param name="dialer">Connects the applications' TCP flows.</param>
@@ -32,12 +33,13 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         options ??= new LwipDeviceOptions();
         options.Validate();
         _context = new DeviceContext(dialer, packetProxy, options);
+        _mtu = options.Mtu;
         _stack = LwipStack.Create(options, this);
         _reader = new OutputReader(_stack, _final, options.ReadOffloads);
     }
 
     /// <inheritdoc/>
-    public int Mtu => _context.Options.Mtu;
+    public int Mtu => Volatile.Read(ref _mtu);
 
     /// <inheritdoc/>
     public PacketOffloads SupportedOffloads => PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;

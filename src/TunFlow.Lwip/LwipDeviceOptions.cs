@@ -8,11 +8,26 @@ public sealed record LwipDeviceOptions
     /// <summary>The largest IP packet in bytes, 576 to 65,535. Below 1,280 IPv6 is not served (RFC 8200 section 5). Default 1,500.</summary>
     public int Mtu { get; init; } = 1500;
 
-    /// <summary>How long a dial may take before the application's connection attempt is reset. Default 10 seconds, at most 10 minutes.</summary>
+    /// <summary>When a SYN is answered, unless the <see cref="Policy"/> says otherwise for a flow. Default: after the dial succeeded.</summary>
+    public AcceptMode AcceptMode { get; init; } = AcceptMode.DialFirst;
+
+    /// <summary>Decides about each flow before it is answered. Default null: every flow goes to the device's dialer or packet proxy.</summary>
+    public FlowPolicy? Policy { get; init; }
+
+    /// <summary>How long <see cref="AcceptMode.DialAtFirstPayload"/> waits for the application to speak before it dials anyway. Default 1 second, at most 1 minute.</summary>
+    public TimeSpan FirstPayloadTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long policy and dial together may take before the application's connection attempt is reset. Default 10 seconds, at most 10 minutes.</summary>
     public TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long after both sides ended a flow its last bytes may still be delivered in the background before the rest is given up with an RST. Also bounds the delivery of what came in front of an upstream's error. Default 30 seconds.</summary>
     public TimeSpan LingerTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A SYN that was answered waits this long for the handshake's end. Default 10 seconds, at most 10 minutes.</summary>
+    public TimeSpan HalfOpenTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a port pair stays reserved after this side closed it first (TIME_WAIT, RFC 9293 section 3.6.1). Short, because the other side is on this machine and no segment wanders about. Default 2 seconds, at most 2 minutes.</summary>
+    public TimeSpan TimeWait { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>An established flow without traffic for this long is reset. Default: never (<see cref="Timeout.InfiniteTimeSpan"/>).</summary>
     public TimeSpan IdleTimeout { get; init; } = Timeout.InfiniteTimeSpan;
@@ -59,6 +74,9 @@ public sealed record LwipDeviceOptions
     /// <summary>Whether ICMP and ICMPv6 echo requests to any address are answered by this device. Default false: an answer says nothing about the remote host.</summary>
     public bool AnswerEcho { get; init; }
 
+    /// <summary>Whether TCP and UDP checksums of written packets are verified, except where the device vouches for them. Default true. IP header checksums are always.</summary>
+    public bool VerifyChecksums { get; init; } = true;
+
     /// <summary>What packets from <see cref="LwipDevice.ReadBatchAsync"/> may leave undone. Ask for what the device that takes them supports. Default none: complete packets no larger than <see cref="Mtu"/>.</summary>
     public PacketOffloads ReadOffloads { get; init; }
 
@@ -73,6 +91,11 @@ public sealed record LwipDeviceOptions
         ArgumentNullException.ThrowIfNull(TimeProvider);
         InRange(Mtu, 576, 65_535, nameof(Mtu));
         InRange(DialTimeout, TimeSpan.FromMinutes(10), nameof(DialTimeout));
+        if (!Enum.IsDefined(AcceptMode))
+            throw new ArgumentOutOfRangeException(nameof(AcceptMode), AcceptMode, "There is no such mode.");
+        InRange(FirstPayloadTimeout, TimeSpan.FromMinutes(1), nameof(FirstPayloadTimeout));
+        InRange(HalfOpenTimeout, TimeSpan.FromMinutes(10), nameof(HalfOpenTimeout));
+        InRange(TimeWait, TimeSpan.FromMinutes(2), nameof(TimeWait));
         InRange(LingerTimeout, TimeSpan.FromMinutes(10), nameof(LingerTimeout));
         InRange(UdpIdleTimeout, TimeSpan.FromDays(1), nameof(UdpIdleTimeout));
         InRange(DnsIdleTimeout, TimeSpan.FromDays(1), nameof(DnsIdleTimeout));

@@ -3,52 +3,84 @@ using TunFlow.Network;
 
 namespace TunFlow.Lwip;
 
-/// <content>From the SYN to the handshake's end: dial first, then answer truthfully.</content>
+/// <content>Dialling, and dialling again when the device's dialer is replaced meanwhile.</content>
+/// <remarks>
+/// Who replaces the dialer stores the new one and then looks at every relay; a relay notes its dialler and then looks whether it still reigns. One of
+/// them sees the other. <see cref="_phase"/> settles who comes first: a dial that ends, or its replacement.
+/// </remarks>
 internal sealed partial class FlowRelay
 {
-    /// <summary>Between attempts to accept while too many handshakes are under way.</summary>
-    private static readonly TimeSpan AcceptRetry = TimeSpan.FromMilliseconds(50);
+    private const int PhaseDialling = 0;
+    private const int PhaseConnected = 1;
+    private const int PhaseReplaced = 2;
 
-    /// <summary>Dials; on failure the flow is refused and the result is null.</summary>
-    private async Task<StreamConnection?> DialAsync()
+    private Upstreams.Reign? _reign;
+    private int _phase;
+
+    /// <summary>Dials and takes the upstream over; on failure the flow is refused, or reset, and the result is false.</summary>
+    private async Task<bool> DialAsync(IStreamDialer? chosen, long deadline)
     {
-        if (_flow.IsClosed)
+        while (true)
         {
-            _flow.Refuse(TfRefusal.Silent);
-            return null;
-        }
+            Volatile.Write(ref _reign, null);
+            Volatile.Write(ref _phase, PhaseDialling);
+            CallLimit limit = BeginCall(deadline);
+            Task<StreamConnection>? dial = null;
+            try
+            {
+                IStreamDialer dialer = chosen ?? NoteReign().Dialer;
+                Interlocked.Increment(ref _context.Counters.Dials);
+                dial = dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
+                // A dialer may ignore its token; the application's wait must not depend on that.
+                StreamConnection upstream = await dial.WaitAsync(limit.Ended).ConfigureAwait(false)
+                    ?? throw new InvalidOperationException("The dialer returned no connection.");
+                if (Interlocked.CompareExchange(ref _phase, PhaseConnected, PhaseDialling) == PhaseDialling)
+                {
+                    Volatile.Write(ref _upstream, upstream);
+                    return true;
+                }
 
-        DeviceCounters counters = _context.Counters;
-        CallLimit limit = new(_context);
-        CancellationToken ended = limit.Ended;
-        Volatile.Write(ref _dialLimit, limit);
-        // The exchange with Break: it cancels what it finds in _dialLimit, so look for the end after storing it.
-        Interlocked.MemoryBarrier();
-        if (_flow.IsClosed)
-            Break();
+                await _context.DisposeAsync(upstream).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                if (dial is { IsFaulted: false, IsCanceled: false })
+                    _ = DisposeLateAsync(dial);
+                // Looked at, or a dial that failed just when its time was up would be reported as unobserved.
+                _ = dial?.Exception;
+                if (Volatile.Read(ref _phase) != PhaseReplaced || _flow.IsClosed)
+                {
+                    Refuse(exception, timedOut: limit.Ended.IsCancellationRequested && exception is OperationCanceledException);
+                    return false;
+                }
+            }
+            finally
+            {
+                EndCall();
+            }
+        }
+    }
 
-        Interlocked.Increment(ref counters.Dials);
-        Task<StreamConnection>? dial = null;
-        try
+    /// <summary>Another dialer took the place of the one that this flow was, or is being, dialled with.</summary>
+    public void OnDialerReplaced(Upstreams.Reign current)
+    {
+        if (Volatile.Read(ref _reign) is not { } reign || reign == current)
+            return;
+        if (Interlocked.CompareExchange(ref _phase, PhaseReplaced, PhaseDialling) == PhaseConnected)
+            _flow.Reset();
+        else if (Interlocked.Exchange(ref _callLimit, null) is { } limit)
+            CancelCall(limit);
+    }
+
+    private Upstreams.Reign NoteReign()
+    {
+        while (true)
         {
-            dial = _context.Dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
-            // A dialer may ignore its token; the application's wait must not depend on that.
-            return await dial.WaitAsync(ended).ConfigureAwait(false)
-                ?? throw new InvalidOperationException("The dialer returned no connection.");
-        }
-        catch (Exception exception)
-        {
-            if (dial is { IsFaulted: false, IsCanceled: false })
-                _ = DisposeLateAsync(dial);
-            // Looked at, or a dial that failed just when its time was up would be reported as unobserved.
-            _ = dial?.Exception;
-            Refuse(exception, timedOut: ended.IsCancellationRequested && exception is OperationCanceledException);
-            return null;
-        }
-        finally
-        {
-            // Whoever takes it out disposes it: here, or Break.
-            Interlocked.Exchange(ref _dialLimit, null)?.Dispose();
+            Upstreams.Reign reign = _context.Upstreams.Current;
+            Volatile.Write(ref _reign, reign);
+            Interlocked.MemoryBarrier();
+            if (reign == _context.Upstreams.Current)
+                return reign;
         }
     }
 
@@ -63,14 +95,16 @@ internal sealed partial class FlowRelay
             return;
         }
 
+        TfRefusal refusal = TfRefusal.Reset;
         if (timedOut)
-        {
             Interlocked.Increment(ref counters.DialsTimedOut);
-            _flow.Refuse(TfRefusal.Reset);
-            return;
-        }
-
-        _flow.Refuse(Refusals.From(_context.Report(exception)));
+        else
+            refusal = Refusals.From(_context.Report(exception));
+        // What was accepted can't be refused any more, only reset.
+        if (_accepted)
+            _flow.Reset();
+        else
+            _flow.Refuse(refusal);
     }
 
     private async Task DisposeLateAsync(Task<StreamConnection> dial)
@@ -84,19 +118,5 @@ internal sealed partial class FlowRelay
         {
             _context.Report(exception);
         }
-    }
-
-    /// <summary>Completes the handshake with the application. False if it went away.</summary>
-    private async Task<bool> AcceptAsync()
-    {
-        int status = _flow.Accept();
-        // The SYN stays pending, and the native stack ends it when it waited too long.
-        while (status == NativeStatus.Limit && !_flow.IsClosed)
-        {
-            await Task.Delay(AcceptRetry, _context.Options.TimeProvider).ConfigureAwait(false);
-            status = _flow.Accept();
-        }
-
-        return status >= 0 && await _flow.WaitOpenAsync(CancellationToken.None).ConfigureAwait(false);
     }
 }

@@ -16,6 +16,8 @@ internal sealed class DeviceCounters
     public long DatagramsDown;
     public long DatagramsFailed;
     public long Oversized;
+    public long PolicyRefusals;
+    public long PolicyFailures;
 
     public static void Add(ref long counter, long value = 1) => Interlocked.Add(ref counter, value);
 

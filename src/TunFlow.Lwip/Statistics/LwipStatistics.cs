@@ -66,6 +66,12 @@ public sealed record LwipStatistics
     /// <summary>Exceptions of dialers, streams and packet proxies that are no network errors: bugs outside this library. Each ended its flow or datagram only.</summary>
     public long UnexpectedExceptions { get; init; }
 
+    /// <summary>Connection attempts and datagrams that the policy refused or dropped.</summary>
+    public long PolicyRefusals { get; init; }
+
+    /// <summary>Times that the policy failed or took too long; the flow was refused.</summary>
+    public long PolicyFailures { get; init; }
+
     /// <summary>UDP sessions that exist now.</summary>
     public int Sessions { get; init; }
 

@@ -35,6 +35,8 @@ internal static class StatisticsConversion
             StreamBytesDown = Interlocked.Read(ref counters.StreamBytesDown),
             UpstreamErrors = Interlocked.Read(ref counters.UpstreamErrors),
             UnexpectedExceptions = Interlocked.Read(ref counters.UnexpectedExceptions),
+            PolicyRefusals = Interlocked.Read(ref counters.PolicyRefusals),
+            PolicyFailures = Interlocked.Read(ref counters.PolicyFailures),
             Sessions = (int)native.Sessions,
             SessionsOpened = (long)native.SessionsOpened,
             SessionsEvicted = (long)native.SessionsEvicted,
