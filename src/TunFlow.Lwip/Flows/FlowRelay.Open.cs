@@ -8,9 +8,6 @@ namespace TunFlow.Lwip;
 /// <content>From the SYN to an open flow with its upstream: policy, dial and answer in the order that the mode asks for.</content>
 internal sealed partial class FlowRelay
 {
-    /// <summary>Between attempts to accept while too many handshakes are under way.</summary>
-    private static readonly TimeSpan AcceptRetry = TimeSpan.FromMilliseconds(50);
-
     /// <summary>True once the flow is open and has its upstream; false if it was refused or ended.</summary>
     private async Task<bool> OpenAsync()
     {
@@ -73,15 +70,7 @@ internal sealed partial class FlowRelay
     /// <summary>Completes the handshake with the application. False if it went away.</summary>
     private async Task<bool> AcceptAsync()
     {
-        int status = _flow.Accept();
-        // The SYN stays pending, and the native stack ends it when it waited too long.
-        while (status == NativeStatus.Limit && !_flow.IsClosed)
-        {
-            await Task.Delay(AcceptRetry, _context.Options.TimeProvider).ConfigureAwait(false);
-            status = _flow.Accept();
-        }
-
-        return status >= 0 && await _flow.WaitOpenAsync(CancellationToken.None).ConfigureAwait(false);
+        return _flow.Accept() >= 0 && await _flow.WaitOpenAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     /// <summary>Dials for a flow that is open already. What the application sends meanwhile waits in its receive window.</summary>

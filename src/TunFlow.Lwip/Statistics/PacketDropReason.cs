@@ -90,6 +90,9 @@ public enum PacketDropReason
     /// <summary>Data for a flow whose reading side was given up.</summary>
     ClosedFlow = 28,
 
+    /// <summary>A handshake that was given up for a younger one, because too many were under way.</summary>
+    HalfOpenLimit = 29,
+
     /// <summary>A batch entry larger than the MTU, or with an offload that isn't supported; never reached the native stack.</summary>
-    Oversized = 29,
+    Oversized = 30,
 }
