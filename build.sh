@@ -16,6 +16,7 @@ usage: ./build.sh COMMAND [options of the command]
   lwip       fetch lwIP 2.2.1 and check its SHA-256
   native     libtunflow_lwip.so and tunflow-launch, to build/native
   bindings   regenerate interop/TunFlow.Interop from the C header (--check: only compare)
+  api        write the public surface of the packages to docs/api (--check: only compare)
   clean      remove build/ except the fetched sources
 
 Missing Debian packages are installed by apt-get (as root, or through sudo).
@@ -38,6 +39,7 @@ case $command in
     lwip) target=Lwip packages=$packages_lwip ;;
     native) target=Native packages=$packages_native ;;
     bindings) target=Bindings packages=$packages_bindings ;;
+    api) target=Api packages= ;;
     build) target=Build packages=$packages_build ;;
     test) target=Test packages=$packages_test ;;
     demo) target=Demo packages=$packages_demo ;;
