@@ -4,13 +4,14 @@ using System.Net.Sockets;
 namespace TunFlow.Network;
 
 /// <summary>Opens UDP sockets of the system. By default each serves IPv4 and IPv6 destinations, from any local address and a free port.</summary>
-/// <param name="configurator">Prepares each socket before it is bound.</param>
+/// <remarks>Immutable; sockets may be opened from any number of threads at a time.</remarks>
+/// <param name="configurator">Prepares each socket before it is bound; null for the system's own choice of the way out.</param>
 public sealed class UdpListener(SocketConfigurator? configurator = null) : IPacketListener
 {
     // mstcpip.h: SIO_UDP_CONNRESET. Without it one ICMP port unreachable makes later receives fail on Windows.
     private const int WindowsUdpConnectionReset = unchecked((int)0x9800000C);
 
-    /// <summary>The local address to bind to, or null for any address of both families and a free port.</summary>
+    /// <summary>The local address to bind to, or null, the default, for any address of both families and a free port.</summary>
     public IPEndPoint? LocalEndPoint { get; init; }
 
     /// <inheritdoc/>

@@ -4,10 +4,12 @@ using System.Net;
 namespace TunFlow.Network;
 
 /// <summary>Makes dialers of functions, and endpoints of texts.</summary>
+/// <remarks>All members are safe from any thread.</remarks>
 public static class StreamDialer
 {
     /// <summary>Makes a dialer of a function.</summary>
-    /// <param name="dial">Called for each connection, concurrently.</param>
+    /// <param name="dial">Called for each connection, concurrently. It keeps <see cref="IStreamDialer"/>'s contract on errors, cancellation and ownership.</param>
+    /// <returns>The dialer.</returns>
     public static IStreamDialer FromFunc(Func<EndPoint, CancellationToken, ValueTask<StreamConnection>> dial)
     {
         ArgumentNullException.ThrowIfNull(dial);
@@ -18,6 +20,8 @@ public static class StreamDialer
     /// <param name="dialer">The dialer.</param>
     /// <param name="address">The text. The port is a number.</param>
     /// <param name="cancellationToken">Gives up dialling.</param>
+    /// <returns>The connection, owned by the caller.</returns>
+    /// <exception cref="NetworkException">The connection was not made; <see cref="NetworkException.Error"/> says why.</exception>
     /// <exception cref="FormatException"><paramref name="address"/> isn't of that form.</exception>
     public static ValueTask<StreamConnection> DialStreamAsync(this IStreamDialer dialer, string address, CancellationToken cancellationToken = default)
     {
