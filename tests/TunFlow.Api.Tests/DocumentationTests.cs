@@ -36,7 +36,7 @@ public sealed partial class DocumentationTests
             List<string> missing = [];
             if (IsNumber(option.PropertyType) && !Units().IsMatch(summary))
                 missing.Add("does not say what it counts (bytes, packets, seconds...)");
-            if (!Defaults().IsMatch(summary))
+            if (!IsEvident(option) && !Defaults().IsMatch(summary))
                 missing.Add("does not say its default");
             return missing;
         });
@@ -95,11 +95,17 @@ public sealed partial class DocumentationTests
         return !type.IsInterface && type.GetInterfaces().Any(contract => type.GetInterfaceMap(contract).TargetMethods.Contains(method));
     }
 
+    /// <summary>No value, the system's clock, or a constant beside it that is documented itself.</summary>
+    private static bool IsEvident(PropertyInfo option) =>
+        new NullabilityInfoContext().Create(option).ReadState == NullabilityState.Nullable
+        || option.PropertyType == typeof(TimeProvider)
+        || option.DeclaringType!.GetField("Default" + option.Name) is not null;
+
     private static bool IsNumber(Type type) =>
         (Nullable.GetUnderlyingType(type) ?? type) is { IsEnum: false } number && Type.GetTypeCode(number) is >= TypeCode.SByte and <= TypeCode.Decimal;
 
     private static bool NeedsThreads(Type type) =>
-        !PublicMembers.IsDelegate(type) && PublicMembers.Of(type).Any(static member => member is MethodInfo { ReturnType: var result } && IsTask(result));
+        !PublicMembers.IsDelegate(type) && !(type.IsAbstract && type.IsSealed) && PublicMembers.Of(type).Any(static member => member is MethodInfo { ReturnType: var result } && IsTask(result));
 
     private static bool IsTask(Type type) =>
         type == typeof(Task) || type == typeof(ValueTask)

@@ -14,7 +14,7 @@ public interface IIPDevice : IAsyncDisposable
     int Mtu { get; }
 
     /// <summary>Reads one whole IP packet.</summary>
-    /// <param name="buffer">Receives the packet. <see cref="Mtu"/> bytes hold any packet; if it is shorter than the packet, the rest of the packet is dropped. Borrowed until the returned task completes.</param>
+    /// <param name="buffer">Receives the packet. If it is shorter than the packet, the rest of the packet is dropped. Borrowed until the returned task completes.</param>
     /// <param name="cancellationToken">Cancels the wait; no packet is lost by cancelling.</param>
     /// <returns>The number of bytes stored, or 0 when the device is closed.</returns>
     /// <exception cref="InvalidOperationException">Another read is pending.</exception>

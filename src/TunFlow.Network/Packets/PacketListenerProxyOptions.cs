@@ -11,7 +11,7 @@ public sealed class PacketListenerProxyOptions
 
     private readonly TimeSpan _writeIdleTimeout = DefaultWriteIdleTimeout;
 
-    /// <summary>How long a session lives after the last datagram sent through it; 30 seconds by default. Responses don't prolong it: a remote host must not be able to hold a mapping open (RFC 4787, section 4.3).</summary>
+    /// <summary>How long a session lives after the last datagram sent through it. Responses don't prolong it: a remote host must not be able to hold a mapping open (RFC 4787, section 4.3).</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or more than 30 days.</exception>
     public TimeSpan WriteIdleTimeout
     {
@@ -24,6 +24,6 @@ public sealed class PacketListenerProxyOptions
         }
     }
 
-    /// <summary>The clock of the idle timeout; <see cref="TimeProvider.System"/> by default.</summary>
+    /// <summary>The clock of the idle timeout.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

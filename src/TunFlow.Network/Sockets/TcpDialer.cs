@@ -4,11 +4,8 @@ using System.Net.Sockets;
 namespace TunFlow.Network;
 
 /// <summary>Dials TCP connections with the system's sockets.</summary>
-/// <remarks>
-/// Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are
-/// tried in the order the system gives (RFC 6724).
-/// </remarks>
-/// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
+/// <remarks>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724).</remarks>
+/// <param name="configurator">Prepares each socket before it is connected.</param>
 public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
 {
     private const int KeepAliveProbes = 4;

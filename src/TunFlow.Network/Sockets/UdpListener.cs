@@ -11,7 +11,7 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
     // mstcpip.h: SIO_UDP_CONNRESET. Without it one ICMP port unreachable makes later receives fail on Windows.
     private const int WindowsUdpConnectionReset = unchecked((int)0x9800000C);
 
-    /// <summary>The local address to bind to, or null, the default, for any address of both families and a free port.</summary>
+    /// <summary>The local address to bind to, or null for any address of both families and a free port.</summary>
     public IPEndPoint? LocalEndPoint { get; init; }
 
     /// <inheritdoc/>

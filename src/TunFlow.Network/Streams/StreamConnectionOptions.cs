@@ -5,7 +5,7 @@ namespace TunFlow.Network;
 /// <summary>What <see cref="StreamConnection.Create(Stream, StreamConnectionOptions?)"/> can't find out by itself.</summary>
 public sealed class StreamConnectionOptions
 {
-    /// <summary>Sends the end of the stream to the peer. Called at most once, never while a write is pending. Null: as the stream's type allows.</summary>
+    /// <summary>Sends the end of the stream to the peer. Called at most once, never while a write is pending.</summary>
     public Func<CancellationToken, ValueTask>? CompleteWrites { get; init; }
 
     /// <summary>Resets the transport below the stream so that the peer sees an error and not an end. Called at most once, before the stream is disposed. Null: as the stream's type allows.</summary>

@@ -4,7 +4,6 @@ using System.Net;
 namespace TunFlow.Network;
 
 /// <summary>Makes dialers of functions, and endpoints of texts.</summary>
-/// <remarks>All members are safe from any thread.</remarks>
 public static class StreamDialer
 {
     /// <summary>Makes a dialer of a function.</summary>
@@ -20,8 +19,6 @@ public static class StreamDialer
     /// <param name="dialer">The dialer.</param>
     /// <param name="address">The text. The port is a number.</param>
     /// <param name="cancellationToken">Gives up dialling.</param>
-    /// <returns>The connection, owned by the caller.</returns>
-    /// <exception cref="NetworkException">The connection was not made; <see cref="NetworkException.Error"/> says why.</exception>
     /// <exception cref="FormatException"><paramref name="address"/> isn't of that form.</exception>
     public static ValueTask<StreamConnection> DialStreamAsync(this IStreamDialer dialer, string address, CancellationToken cancellationToken = default)
     {
