@@ -4,7 +4,7 @@ namespace TunFlow.Network;
 /// <remarks>
 /// An end of stream is passed on as a half-close and the other direction goes on. An error on either side, or the cancelling of the relay, aborts both
 /// connections, so that neither peer can take a cut stream for a complete one. Neither connection is disposed. While nothing comes no buffer is held
-/// (otherwise one of 64 KiB per direction), if the source can tell when something does (<see cref="StreamConnection.CanWaitForData"/>). No thread is held by a relay; any number may run at a time.
+/// (otherwise one of 64 KiB per direction), if the source can tell when something does (<see cref="StreamConnection.CanWaitForData"/>).
 /// </remarks>
 public static class StreamRelay
 {
