@@ -10,7 +10,8 @@
 var target = Argument("target", "Build");
 var configuration = Argument("configuration", "Release");
 var versionSuffix = Argument("version-suffix", "");
-var checkBindings = HasArgument("check");
+// Of Bindings and Api: compare with what is committed instead of writing it.
+var check = HasArgument("check");
 // For the scripts of Demo and Bench.
 var options = Argument("options", "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
@@ -20,7 +21,11 @@ Task("Lwip")
 
 Task("Bindings")
     .Description("Generates the C# bindings and the C layout table from the header; --check only compares.")
-    .Does(() => Managed.GenerateBindings(checkBindings));
+    .Does(() => Managed.GenerateBindings(check));
+
+Task("Api")
+    .Description("Writes the public surface of the packages to docs/api; --check only compares.")
+    .Does(() => Managed.GenerateApi(configuration, check));
 
 Task("Native")
     .Description("Builds libtunflow_lwip.so and tunflow-launch.")

@@ -16,6 +16,7 @@ usage: ./build.sh COMMAND [options of the command]
   lwip       fetch lwIP 2.2.1 and check its SHA-256
   native     libtunflow_lwip.so and tunflow-launch, to build/native
   bindings   regenerate interop/TunFlow.Interop from the C header (--check: only compare)
+  api        write the public surface of the packages to docs/api (--check: only compare)
   clean      remove build/ except the fetched sources
 
 Missing Debian packages are installed by apt-get (as root, or through sudo).
@@ -28,7 +29,7 @@ packages_native="$packages_lwip ninja-build gcc libc6-dev binutils"
 packages_bindings="libclang1-14 libclang-common-14-dev"
 packages_build="$packages_native $packages_bindings"
 packages_demo="$packages_build curl bind9-dnsutils python3 iproute2"
-packages_test="$packages_demo clang-14 libclang-rt-14-dev llvm-14 iperf3 netcat-openbsd util-linux"
+packages_test="$packages_demo clang-14 libclang-rt-14-dev llvm-14 iperf3 netcat-openbsd tshark util-linux"
 packages_bench="$packages_demo iperf3 slirp4netns util-linux"
 
 [ $# -gt 0 ] || { usage; exit 0; }
@@ -38,6 +39,7 @@ case $command in
     lwip) target=Lwip packages=$packages_lwip ;;
     native) target=Native packages=$packages_native ;;
     bindings) target=Bindings packages=$packages_bindings ;;
+    api) target=Api packages= ;;
     build) target=Build packages=$packages_build ;;
     test) target=Test packages=$packages_test ;;
     demo) target=Demo packages=$packages_demo ;;

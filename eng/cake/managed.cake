@@ -8,6 +8,13 @@ public static class Managed
         Shell.Run("dotnet", check ? [.. command, "--check"] : command);
     }
 
+    // The test that compares the surface with docs/api writes it when it is told to.
+    public static void GenerateApi(string configuration, bool check)
+    {
+        string[] command = ["test", "tests/TunFlow.Api.Tests", "-c", configuration, "--nologo", "--filter", "FullyQualifiedName~BaselineTests"];
+        Shell.Run("dotnet", check ? command : [.. command, "--environment", "TUNFLOW_UPDATE_API=1"]);
+    }
+
     public static void Build(string configuration, string? project = null) =>
         Shell.Run("dotnet", "build", project ?? Paths.Solution, "-c", configuration, "-v", "quiet", "-nologo");
 

@@ -27,6 +27,7 @@ public sealed partial class LinuxTunDevice
     /// <summary>Attaches to an existing, persistent TUN in the current network namespace (<c>ip tuntap add mode tun</c>).</summary>
     /// <param name="name">The interface's name.</param>
     /// <param name="options">How; <see cref="LinuxTunOptions.Name"/> is not used. Null for the interface's MTU and all offloads.</param>
+    /// <returns>The device. Addresses, routes and state of the interface are as they were.</returns>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     /// <exception cref="NetworkException">There is no such interface (<see cref="NetworkError.AddressNotAvailable"/>), it is no TUN, no right to, or somebody else serves it.</exception>
     [SupportedOSPlatform("linux")]
@@ -46,6 +47,7 @@ public sealed partial class LinuxTunDevice
     /// <param name="ownsHandle">Whether the device closes <paramref name="handle"/>, also when this method throws.</param>
     /// <param name="mtu">The interface's MTU in bytes: it cannot be asked for across namespaces.</param>
     /// <param name="offloads">The offloads to ask the kernel for, as in <see cref="LinuxTunOptions.Offloads"/>. None without virtio headers.</param>
+    /// <returns>The device.</returns>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     /// <exception cref="ArgumentException">The descriptor is a TAP, or a TUN with packet information.</exception>
     /// <exception cref="NetworkException">The descriptor cannot be configured.</exception>

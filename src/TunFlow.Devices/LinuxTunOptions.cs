@@ -16,7 +16,7 @@ public sealed class LinuxTunOptions
 
     /// <summary>
     /// The offloads to ask the kernel for: packets then come, and may be written, with partial checksums and as TCP super-packets of up to 64
-    /// KiB. Worth a factor of ten in processor time. What the kernel refuses is left out; see <see cref="LinuxTunDevice.SupportedOffloads"/>.
+    /// KiB. Worth a factor of ten in processor time. What the kernel refuses is left out; see <see cref="LinuxTunDevice.SupportedOffloads"/>. Default: checksums and TCP.
     /// </summary>
     public PacketOffloads Offloads { get; set; } = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
 }

@@ -5,7 +5,7 @@ namespace TunFlow;
 /// <summary>How a <see cref="Tunnel"/> runs. Immutable.</summary>
 public sealed record TunnelOptions
 {
-    /// <summary>Limits and times of the stack. Its <see cref="LwipDeviceOptions.Mtu"/> and <see cref="LwipDeviceOptions.ReadOffloads"/> are replaced by what the device has.</summary>
+    /// <summary>Limits and times of the stack. Its <see cref="LwipDeviceOptions.Mtu"/> and <see cref="LwipDeviceOptions.ReadOffloads"/> are replaced by what the device has. Default: those of <see cref="LwipDeviceOptions"/>.</summary>
     public LwipDeviceOptions Stack { get; init; } = new();
 
     /// <summary>Whether the device is disposed with the tunnel. Default false: it belongs to the caller.</summary>

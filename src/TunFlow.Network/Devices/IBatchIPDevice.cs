@@ -4,7 +4,8 @@ namespace TunFlow.Network;
 /// <remarks>
 /// With offloads in play one entry can be a TCP segment of up to 64 KiB, larger than <see cref="IIPDevice.Mtu"/>: readers bring buffers of
 /// <see cref="PacketBuffer.MaxPacketLength"/> bytes. <see cref="IIPDevice.ReadAsync"/> has no room for what was left undone: it returns complete packets no
-/// larger than the MTU, or drops and counts. <see cref="ReadBatchAsync"/> and <see cref="IIPDevice.ReadAsync"/> share the rule of one read at a time.
+/// larger than the MTU, or drops and counts. <see cref="ReadBatchAsync"/> and <see cref="IIPDevice.ReadAsync"/> share the rule of one read at a time; batches are
+/// written from any thread, as single packets are.
 /// </remarks>
 public interface IBatchIPDevice : IIPDevice
 {

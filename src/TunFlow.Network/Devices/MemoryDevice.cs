@@ -1,7 +1,10 @@
 namespace TunFlow.Network;
 
 /// <summary>One end of an in-memory link: what is written to one end is read from the other.</summary>
-/// <remarks>When one end is disposed, the other still reads what was on the way and then 0, and its writes throw <see cref="NetworkError.Closed"/>.</remarks>
+/// <remarks>
+/// Safe from any thread, with one read at a time at each end. When one end is disposed, the other still reads what was on the way and then 0, and its
+/// writes throw <see cref="NetworkException"/> with <see cref="NetworkError.Closed"/>.
+/// </remarks>
 public sealed class MemoryDevice : IBatchIPDevice
 {
     private readonly MemoryDeviceOptions _options;
@@ -34,6 +37,7 @@ public sealed class MemoryDevice : IBatchIPDevice
 
     /// <summary>Makes a link.</summary>
     /// <param name="options">MTU, room and offloads of both ends, or null for the defaults.</param>
+    /// <returns>The two ends, both owned by the caller.</returns>
     public static (MemoryDevice First, MemoryDevice Second) CreatePair(MemoryDeviceOptions? options = null)
     {
         options ??= new MemoryDeviceOptions();

@@ -7,6 +7,7 @@ public sealed class MemoryDeviceOptions
     private readonly int _capacity = 1024;
 
     /// <summary>The MTU in bytes, from 68 (RFC 791) to 65,535; 1,500 by default.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is outside this range.</exception>
     public int Mtu
     {
         get => _mtu;
@@ -18,7 +19,8 @@ public sealed class MemoryDeviceOptions
         }
     }
 
-    /// <summary>How many packets wait in each direction; 1,024 by default. More are dropped and counted.</summary>
+    /// <summary>How many packets wait in each direction, at least 1; 1,024 by default. More are dropped and counted.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int Capacity
     {
         get => _capacity;

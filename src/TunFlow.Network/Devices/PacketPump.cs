@@ -3,7 +3,8 @@ namespace TunFlow.Network;
 /// <summary>Copies packets between two devices, in batches where both can. Owns neither device.</summary>
 /// <remarks>
 /// Ends when a device is closed (<see cref="Completion"/> succeeds), when reading a device fails (it faults with the device's exception), or when it is
-/// stopped. A packet that can't be written is counted and forgotten, as IP allows, unless the device says that it is closed.
+/// stopped. A packet that can't be written is counted and forgotten, as IP allows, unless the device says that it is closed. Runs on the thread pool; all
+/// members are safe from any thread.
 /// </remarks>
 public sealed class PacketPump : IAsyncDisposable
 {
@@ -35,6 +36,7 @@ public sealed class PacketPump : IAsyncDisposable
     /// <param name="first">A device that nobody else reads.</param>
     /// <param name="second">Another device that nobody else reads.</param>
     /// <param name="options">Batch size, or null for the defaults.</param>
+    /// <returns>The running pump. Disposing it leaves the devices open.</returns>
     public static PacketPump Start(IIPDevice first, IIPDevice second, PacketPumpOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(first);
@@ -47,6 +49,7 @@ public sealed class PacketPump : IAsyncDisposable
     /// <param name="source">A device that nobody else reads.</param>
     /// <param name="destination">The device to write to.</param>
     /// <param name="options">Batch size, or null for the defaults.</param>
+    /// <returns>The running pump. Disposing it leaves the devices open.</returns>
     public static PacketPump StartOneWay(IIPDevice source, IIPDevice destination, PacketPumpOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(source);

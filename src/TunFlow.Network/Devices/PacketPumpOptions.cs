@@ -5,7 +5,8 @@ public sealed class PacketPumpOptions
 {
     private readonly int _batchSize = 16;
 
-    /// <summary>The largest number of packets moved per call where both devices can batch; 16 by default. Each costs a buffer of 64 KiB per direction.</summary>
+    /// <summary>The largest number of packets moved per call where both devices can batch, 1 to 1,024; 16 by default. Each costs a buffer of 64 KiB per direction.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is outside this range.</exception>
     public int BatchSize
     {
         get => _batchSize;

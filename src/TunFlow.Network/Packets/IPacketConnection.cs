@@ -3,7 +3,7 @@ using System.Net;
 namespace TunFlow.Network;
 
 /// <summary>An unconnected datagram socket.</summary>
-/// <remarks>Sends may come from any thread; one receive at a time, beside any number of sends.</remarks>
+/// <remarks>Sends may come from any thread; one receive at a time, beside any number of sends. Disposing is idempotent and allowed at any time.</remarks>
 public interface IPacketConnection : IAsyncDisposable
 {
     /// <summary>The local address and port, as far as it is known.</summary>

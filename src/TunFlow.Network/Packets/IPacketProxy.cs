@@ -8,5 +8,7 @@ public interface IPacketProxy
     /// <param name="receiver">Takes what comes back. It may be called before this method returns, and before anything was sent. If this method fails, the caller disposes the receiver; from its success on the session does, when no more responses will come.</param>
     /// <param name="cancellationToken">Cancels the opening.</param>
     /// <returns>The sending half of the session, owned by the caller.</returns>
+    /// <exception cref="NetworkException">The session could not be opened; <see cref="NetworkException.Error"/> says why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     ValueTask<IPacketRequestSender> NewSessionAsync(IPacketResponseReceiver receiver, CancellationToken cancellationToken = default);
 }

@@ -57,7 +57,8 @@ public static class SocketConfigurators
     }
 
     /// <summary>Marks a socket's traffic for policy routing and firewalls (SO_MARK). Needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17.</summary>
-    /// <param name="mark">The mark.</param>
+    /// <param name="mark">The mark, as <c>ip rule</c> and the firewall name it.</param>
+    /// <returns>A configurator that throws <see cref="SocketException"/> where the right is missing.</returns>
     /// <exception cref="PlatformNotSupportedException">The system isn't Linux.</exception>
     public static SocketConfigurator Mark(uint mark)
     {

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace TunFlow.Network;
 
 /// <summary>Dials TCP connections with the system's sockets.</summary>
-/// <remarks>A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724).</remarks>
+/// <remarks>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724).</remarks>
 /// <param name="configurator">Prepares each socket before it is connected.</param>
 public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
 {
@@ -41,7 +41,7 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         }
     }
 
-    /// <summary>The clock for <see cref="AttemptTimeout"/>.</summary>
+    /// <summary>The clock of <see cref="AttemptTimeout"/>; <see cref="TimeProvider.System"/> by default.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <inheritdoc/>

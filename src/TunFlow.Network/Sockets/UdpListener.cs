@@ -4,7 +4,8 @@ using System.Net.Sockets;
 namespace TunFlow.Network;
 
 /// <summary>Opens UDP sockets of the system. By default each serves IPv4 and IPv6 destinations, from any local address and a free port.</summary>
-/// <param name="configurator">Prepares each socket before it is bound.</param>
+/// <remarks>Immutable; sockets may be opened from any number of threads at a time.</remarks>
+/// <param name="configurator">Prepares each socket before it is bound; null for the system's own choice of the way out.</param>
 public sealed class UdpListener(SocketConfigurator? configurator = null) : IPacketListener
 {
     // mstcpip.h: SIO_UDP_CONNRESET. Without it one ICMP port unreachable makes later receives fail on Windows.

@@ -10,6 +10,7 @@ public abstract partial class StreamConnection
     /// <param name="options">How to half-close and abort it, and its endpoints. By default a <c>NetworkStream</c> shuts its socket down, an <c>SslStream</c> sends close_notify, a <see cref="StreamConnection"/> does it itself, and any other stream can't half-close: <see cref="CompleteWritesAsync"/> then only ends writing on this side.</param>
     /// <remarks>Reads and writes through an adapted stream allocate. A write to an <c>SslStream</c> that has started can't be cancelled. An <c>SslStream</c> can be reset only through <see cref="StreamConnectionOptions.Abort"/>; without it the transport is just closed, and the missing close_notify tells the peer.</remarks>
     /// <returns>The connection; <paramref name="stream"/> itself if it is a <see cref="StreamConnection"/> already and there are no options.</returns>
+    /// <exception cref="ArgumentException">The stream can't be read or can't be written.</exception>
     public static StreamConnection Create(Stream stream, StreamConnectionOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -25,7 +26,8 @@ public abstract partial class StreamConnection
 
     /// <summary>Makes a connection of a connected stream socket.</summary>
     /// <param name="socket">The socket, owned by the connection from now on.</param>
-    /// <exception cref="ArgumentException">The socket isn't a connected stream socket.</exception>
+    /// <returns>The connection.</returns>
+    /// <exception cref="ArgumentException">The socket isn't a connected stream socket. It stays the caller's.</exception>
     public static StreamConnection Create(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);

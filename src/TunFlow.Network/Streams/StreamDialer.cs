@@ -7,7 +7,8 @@ namespace TunFlow.Network;
 public static class StreamDialer
 {
     /// <summary>Makes a dialer of a function.</summary>
-    /// <param name="dial">Called for each connection, concurrently.</param>
+    /// <param name="dial">Called for each connection, concurrently. It keeps <see cref="IStreamDialer"/>'s contract on errors, cancellation and ownership.</param>
+    /// <returns>The dialer.</returns>
     public static IStreamDialer FromFunc(Func<EndPoint, CancellationToken, ValueTask<StreamConnection>> dial)
     {
         ArgumentNullException.ThrowIfNull(dial);

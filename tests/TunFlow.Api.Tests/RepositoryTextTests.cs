@@ -1,0 +1,94 @@
+using System.Text.RegularExpressions;
+using TunFlow.Api.Tests.Support;
+
+namespace TunFlow.Api.Tests;
+
+/// <summary>What the texts of the repository say about each other and about the code.</summary>
+[TestFixture]
+public sealed partial class RepositoryTextTests
+{
+    private static readonly string[] s_texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/performance.md", "samples/README.md"];
+
+    [TestCaseSource(nameof(s_texts))]
+    public void Links_lead_to_files_that_exist(string text)
+    {
+        string directory = Path.GetDirectoryName(Repository.PathTo(text))!;
+        string[] targets =
+        [
+            .. Links().Matches(Repository.Read(text))
+                .Select(static match => match.Groups["target"].Value.Split('#')[0])
+                .Where(static target => target.Length > 0 && !target.Contains("://", StringComparison.Ordinal)),
+        ];
+
+        Assert.That(targets.Where(target => !Path.Exists(Path.Combine(directory, target))), Is.Empty);
+    }
+
+    [Test]
+    public void Quick_start_of_the_readme_is_the_sample()
+    {
+        string[] lines = CodeBlock("quickstart").Split('\n');
+        // Its own: the guard in one line, a network for the example, and a request in place of waiting.
+        string[] shared = [.. lines.Where(static line => !line.StartsWith("if (", StringComparison.Ordinal) && !line.Contains("203.0.113.0", StringComparison.Ordinal) && !line.StartsWith("Console.", StringComparison.Ordinal))];
+        string[] sample = [.. Repository.Read("samples", "DirectTunnel", "Program.cs").Split('\n').Where(shared.Contains)];
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(shared, Has.Length.EqualTo(lines.Length - 3));
+            Assert.That(sample, Is.EqualTo(shared));
+        }
+    }
+
+    [Test]
+    public void Table_of_build_targets_names_the_commands_of_the_script()
+    {
+        string[] commands = [.. Commands().Matches(Repository.Read("build.sh")).Select(static match => match.Groups["command"].Value)];
+        string[] table = [.. TableRows().Matches(Repository.Read("README.md")).Select(static match => match.Groups["command"].Value)];
+        string[] usage = [.. Usage().Matches(Repository.Read("build.sh")).Select(static match => match.Groups["command"].Value)];
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(commands, Has.Length.GreaterThan(5));
+            Assert.That(table, Is.EquivalentTo(commands));
+            Assert.That(usage, Is.EquivalentTo(commands));
+        }
+    }
+
+    [Test]
+    public void Every_sample_is_built_tested_and_described()
+    {
+        string[] samples = [.. Directory.GetDirectories(Repository.PathTo("samples")).Select(static directory => Path.GetFileName(directory))];
+        string solution = Repository.Read("Network.sln");
+        string readme = Repository.Read("samples", "README.md");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(samples, Is.Not.Empty);
+            foreach (string sample in samples)
+            {
+                Assert.That(solution.Contains($@"samples\{sample}\{sample}.csproj", StringComparison.Ordinal), $"{sample} is not in Network.sln");
+                Assert.That(readme.Contains($"({sample}/Program.cs)", StringComparison.Ordinal), $"{sample} is not in samples/README.md");
+                Assert.That(Repository.PathTo("tests", "TunFlow.EndToEnd.Tests", "Samples", sample + "Tests.cs"), Does.Exist);
+            }
+        }
+    }
+
+    /// <summary>The C# that follows a marker in the README.</summary>
+    private static string CodeBlock(string marker)
+    {
+        Match match = Regex.Match(Repository.Read("README.md"), $@"<!-- {marker} -->\s*```csharp\n(?<code>.*?)\n```", RegexOptions.Singleline);
+        Assert.That(match.Success, $"README.md has no ```csharp block after <!-- {marker} -->");
+        return match.Groups["code"].Value;
+    }
+
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
+    private static partial Regex Links();
+
+    [GeneratedRegex(@"^    (?<command>[a-z]+)\) target=", RegexOptions.Multiline)]
+    private static partial Regex Commands();
+
+    [GeneratedRegex(@"^\| `\./build\.sh (?<command>[a-z]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex TableRows();
+
+    [GeneratedRegex(@"^  (?<command>[a-z]+) {3,}\S", RegexOptions.Multiline)]
+    private static partial Regex Usage();
+}
