@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip;
@@ -9,6 +11,7 @@ internal sealed class DeviceContext
     {
         Upstreams = new Upstreams(dialer, packetProxy);
         Options = options;
+        Log = options.LoggerFactory?.CreateLogger("TunFlow.Lwip") ?? NullLogger.Instance;
         AcceptedDials = new DialGate(options.MaxPendingDials, options.MaxPendingDialsPerSource);
     }
 
@@ -20,7 +23,12 @@ internal sealed class DeviceContext
 
     public LwipDeviceOptions Options { get; }
 
+    public ILogger Log { get; }
+
     public DeviceCounters Counters { get; } = new();
+
+    /// <summary>Set once the device can be asked for its statistics, before the first flow.</summary>
+    public LwipMetrics? Metrics { get; set; }
 
     public WorkTracker Work { get; } = new();
 
@@ -30,7 +38,11 @@ internal sealed class DeviceContext
         NetworkError error = NetworkErrors.Classify(exception);
         // Dialers and streams fail with network errors and cancellation; anything else is a bug in them, worth seeing in the statistics.
         if (error == NetworkError.Unknown && exception is not (IOException or OperationCanceledException))
+        {
             Interlocked.Increment(ref Counters.UnexpectedExceptions);
+            LwipLog.UnexpectedException(Log, exception);
+        }
+
         return error;
     }
 

@@ -13,6 +13,7 @@ public sealed partial class LwipDevice
     {
         ArgumentNullException.ThrowIfNull(dialer);
         Upstreams.Reign reign = _context.Upstreams.SetDialer(dialer);
+        LwipLog.DialerReplaced(_context.Log, existing);
         if (existing == ExistingFlows.Keep)
             return;
         foreach (LwipFlow flow in _stack.Snapshot().Flows)
@@ -27,6 +28,7 @@ public sealed partial class LwipDevice
         ArgumentNullException.ThrowIfNull(packetProxy);
         _context.Upstreams.SetPacketProxy(packetProxy);
         Interlocked.MemoryBarrier();
+        LwipLog.PacketProxyReplaced(_context.Log, existing);
         if (existing == ExistingFlows.Keep)
             return;
         foreach (LwipSession session in _stack.Snapshot().Sessions)

@@ -12,6 +12,9 @@ namespace TunFlow.Lwip;
 /// </remarks>
 public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
 {
+    /// <summary>The name of the meter that every device's instruments belong to.</summary>
+    public const string MeterName = "TunFlow.Lwip";
+
     private readonly DeviceContext _context;
     private readonly LwipStack _stack;
     private readonly FinalOutput _final = new();
@@ -36,6 +39,7 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         _mtu = options.Mtu;
         _stack = LwipStack.Create(options, this);
         _reader = new OutputReader(_stack, _final, options.ReadOffloads);
+        _context.Metrics = new LwipMetrics(options.MeterFactory, GetStatistics);
     }
 
     /// <inheritdoc/>

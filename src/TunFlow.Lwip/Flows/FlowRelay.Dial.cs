@@ -30,6 +30,7 @@ internal sealed partial class FlowRelay
             {
                 IStreamDialer dialer = chosen ?? NoteReign().Dialer;
                 Interlocked.Increment(ref _context.Counters.Dials);
+                long started = _context.Options.TimeProvider.GetTimestamp();
                 dial = dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
                 // A dialer may ignore its token; the application's wait must not depend on that.
                 StreamConnection upstream = await dial.WaitAsync(limit.Ended).ConfigureAwait(false)
@@ -37,6 +38,8 @@ internal sealed partial class FlowRelay
                 if (Interlocked.CompareExchange(ref _phase, PhaseConnected, PhaseDialling) == PhaseDialling)
                 {
                     Volatile.Write(ref _upstream, upstream);
+                    Interlocked.Increment(ref _context.Counters.DialsSucceeded);
+                    _context.Metrics?.Dialled(_context.Options.TimeProvider.GetElapsedTime(started));
                     return true;
                 }
 
@@ -97,9 +100,17 @@ internal sealed partial class FlowRelay
 
         TfRefusal refusal = TfRefusal.Reset;
         if (timedOut)
+        {
             Interlocked.Increment(ref counters.DialsTimedOut);
+            LwipLog.DialTimedOut(_context.Log, _flow.Source, _flow.Destination, _context.Options.DialTimeout);
+        }
         else
-            refusal = Refusals.From(_context.Report(exception));
+        {
+            NetworkError error = _context.Report(exception);
+            LwipLog.DialFailed(_context.Log, _flow.Source, _flow.Destination, error, exception);
+            refusal = Refusals.From(error);
+        }
+
         // What was accepted can't be refused any more, only reset.
         if (_accepted)
             _flow.Reset();

@@ -42,7 +42,11 @@ internal sealed partial class FlowRelay
         catch (Exception exception)
         {
             if (!_flow.IsClosed)
+            {
                 _context.Report(exception);
+                LwipLog.PolicyFailed(_context.Log, _flow.Source, _flow.Destination, exception);
+            }
+
             Interlocked.Increment(ref _context.Counters.PolicyFailures);
             _flow.Refuse(_flow.IsClosed ? TfRefusal.Silent : TfRefusal.Reset);
             return null;
@@ -52,19 +56,12 @@ internal sealed partial class FlowRelay
             EndCall();
         }
 
-        switch (decision.Verdict)
-        {
-            case FlowVerdict.Accept:
-                return decision;
-            case FlowVerdict.Refuse:
-                Interlocked.Increment(ref _context.Counters.PolicyRefusals);
-                _flow.Refuse(Refusals.From(decision.Error));
-                return null;
-            default:
-                Interlocked.Increment(ref _context.Counters.PolicyRefusals);
-                _flow.Refuse(TfRefusal.Silent);
-                return null;
-        }
+        if (decision.Verdict == FlowVerdict.Accept)
+            return decision;
+        Interlocked.Increment(ref _context.Counters.PolicyRefusals);
+        LwipLog.PolicyRefused(_context.Log, _flow.Source, _flow.Destination);
+        _flow.Refuse(decision.Verdict == FlowVerdict.Drop ? TfRefusal.Silent : Refusals.From(decision.Error));
+        return null;
     }
 
     /// <summary>Completes the handshake with the application. False if it went away.</summary>

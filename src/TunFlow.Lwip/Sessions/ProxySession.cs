@@ -52,7 +52,9 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
             if (session.IsClosed)
                 return null;
             Interlocked.Increment(ref context.Counters.SessionsFailed);
-            return context.Report(exception);
+            NetworkError error = context.Report(exception);
+            LwipLog.SessionFailed(context.Log, session.Source, error, exception);
+            return error;
         }
     }
 

@@ -34,6 +34,7 @@ internal sealed partial class SessionRelay
             if (!_session.IsClosed)
             {
                 _context.Report(exception);
+                LwipLog.PolicyFailed(_context.Log, _session.Source, destination, exception);
                 Interlocked.Increment(ref _context.Counters.PolicyFailures);
             }
 
@@ -43,6 +44,8 @@ internal sealed partial class SessionRelay
         if (_decisions.Count >= MostDecisions)
             _decisions.Clear();
         _decisions[destination] = decision;
+        if (decision.Verdict != FlowVerdict.Accept)
+            LwipLog.PolicyRefused(_context.Log, _session.Source, destination);
         return decision;
     }
 

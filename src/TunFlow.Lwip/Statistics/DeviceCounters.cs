@@ -4,6 +4,7 @@ namespace TunFlow.Lwip;
 internal sealed class DeviceCounters
 {
     public long Dials;
+    public long DialsSucceeded;
     public long DialsFailed;
     public long DialsTimedOut;
     public long DialsCancelled;

@@ -45,6 +45,9 @@ public sealed record LwipStatistics
     /// <summary>Dials started.</summary>
     public long Dials { get; init; }
 
+    /// <summary>Dials that made a connection.</summary>
+    public long DialsSucceeded { get; init; }
+
     /// <summary>Dials that failed, time-outs included.</summary>
     public long DialsFailed { get; init; }
 

@@ -28,6 +28,7 @@ internal static class StatisticsConversion
             FlowsResetByApplication = (long)native.FlowsResetIn,
             FlowsReset = (long)native.FlowsResetOut,
             Dials = Interlocked.Read(ref counters.Dials),
+            DialsSucceeded = Interlocked.Read(ref counters.DialsSucceeded),
             DialsFailed = Interlocked.Read(ref counters.DialsFailed),
             DialsTimedOut = Interlocked.Read(ref counters.DialsTimedOut),
             DialsCancelled = Interlocked.Read(ref counters.DialsCancelled),
