@@ -9,7 +9,7 @@ namespace TunFlow.Network;
 public sealed class PacketListenerProxy : IPacketProxy
 {
     private readonly IPacketListener _listener;
-    private readonly TimeProvider _timeProvider;
+    private readonly bool _responsesProlong;
     private readonly PacketListenerCounters _counters = new();
     private readonly IdleSweeper _sweeper;
 
@@ -21,8 +21,8 @@ public sealed class PacketListenerProxy : IPacketProxy
         ArgumentNullException.ThrowIfNull(listener);
         options ??= new PacketListenerProxyOptions();
         _listener = listener;
-        _timeProvider = options.TimeProvider;
-        _sweeper = new IdleSweeper(options.WriteIdleTimeout, options.TimeProvider);
+        _responsesProlong = options.ResponsesProlong;
+        _sweeper = new IdleSweeper(options.WriteIdleTimeout, options.TimeProvider, options.DnsIdleTimeout);
     }
 
     /// <summary>How long a session lives after the last datagram sent through it.</summary>
@@ -35,8 +35,10 @@ public sealed class PacketListenerProxy : IPacketProxy
     public async ValueTask<IPacketRequestSender> NewSessionAsync(IPacketResponseReceiver receiver, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(receiver);
-        IPacketConnection connection = await _listener.ListenPacketAsync(cancellationToken).ConfigureAwait(false);
-        PacketListenerSession session = new(connection, receiver, _sweeper, _timeProvider, _counters);
+        cancellationToken.ThrowIfCancellationRequested();
+        IPacketConnection connection = await _listener.ListenPacketAsync(cancellationToken).ConfigureAwait(false)
+            ?? throw new InvalidOperationException("The packet listener returned no socket.");
+        PacketListenerSession session = new(connection, receiver, _sweeper, _counters, _responsesProlong);
         session.Start();
         return session;
     }
