@@ -61,8 +61,12 @@ internal sealed class IdleSweeper
     {
         lock (_lock)
         {
-            session.SweepIndex = _sessions.Count;
-            _sessions.Add(session);
+            if (session.SweepIndex < 0)
+            {
+                session.SweepIndex = _sessions.Count;
+                _sessions.Add(session);
+            }
+
             ArmLocked(session.LastActivity + session.IdleTicks);
         }
     }
