@@ -79,7 +79,7 @@ internal sealed class PacketListenerProxyEdgeTests
             IPacketRequestSender sender = await new PacketListenerProxy(listener, new() { TimeProvider = time }).NewSessionAsync(receiver);
             time.Advance(TimeSpan.FromSeconds(29));
             using Barrier barrier = new(2);
-            int lead = i % 2 == 0 ? 0 : i * 20;
+            int lead = i % 2 == 0 ? 0 : i * 300;
             int lag = i % 2 == 0 ? i * 20 : 0;
             Task expiry = Task.Run(() =>
             {
@@ -119,6 +119,48 @@ internal sealed class PacketListenerProxyEdgeTests
         }
 
         TestContext.Out.WriteLine($"{sent} sent, {closed} closed");
+    }
+
+    [Test]
+    public async Task A_send_that_read_the_clock_before_the_expiry_and_goes_on_after_it_fails_with_closed()
+    {
+        HookedTimeProvider clock = new(_time);
+        RecordingReceiver receiver = new();
+        IPacketRequestSender sender = await Create(new() { TimeProvider = clock }).NewSessionAsync(receiver);
+        _time.Advance(TimeSpan.FromSeconds(29));
+        clock.OnNextReading = () => _time.Advance(TimeSpan.FromSeconds(1));
+        NetworkException exception = await Assert.ThrowsAsync<NetworkException>(async () => await sender.WriteToAsync(new byte[1], s_remote));
+        Assert.That((exception.Error, _listener.Connections.Single().Sent.Count), Is.EqualTo((NetworkError.Closed, 0)));
+        await receiver.Disposed.WaitAsync(s_limit);
+    }
+
+    [Test]
+    public async Task A_send_in_the_middle_of_the_expiry_fails_with_closed_and_the_session_that_saw_it_lives_on()
+    {
+        HookedTimeProvider clock = new(_time);
+        RecordingReceiver receiver = new();
+        IPacketRequestSender sender = await Create(new() { TimeProvider = clock }).NewSessionAsync(receiver);
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Exception? failure = null;
+        clock.OnNextReading = () =>
+        {
+            // The expiry marked the session and is about to look at the time of its last send.
+            try
+            {
+                sender.WriteToAsync(new byte[1], s_remote).AsTask().GetAwaiter().GetResult();
+            }
+            catch (NetworkException exception)
+            {
+                failure = exception;
+            }
+        };
+        ((IIdleSession)sender).Expire();
+        Assert.That(NetworkErrors.Is(failure, NetworkError.Closed), Is.True);
+        Assert.That((_listener.Connections.Single().Sent.Count, receiver.DisposeCount), Is.EqualTo((0, 0)));
+        await sender.WriteToAsync(new byte[1], s_remote);
+        await receiver.NextAsync();
+        await sender.DisposeAsync();
+        Assert.That(_time.ActiveTimers, Is.Zero);
     }
 
     [TestCase("192.0.2.7", "192.0.2.7", "192.0.2.7")]
