@@ -2,9 +2,11 @@ namespace TunFlow.Network;
 
 /// <summary>Makes packet sessions of any <see cref="IPacketListener"/>: one socket per session, closed when nothing was sent through it for a while.</summary>
 /// <remarks>
-/// Safe from any thread. One timer watches all sessions and runs only while there are some; an expiry is noticed at most 1/32 of the timeout late.
-/// A datagram that can't be received, is cut, or has no IP source is counted and dropped; it never ends the session. Holds nothing that needs disposal
-/// once its sessions are over.
+/// <para>Safe from any thread. One timer watches all sessions and runs only while there are some; an expiry is noticed at most 1/32 of the shortest
+/// timeout late. A datagram that meets the expiry is sent, and the session lives on, or it fails with <see cref="NetworkError.Closed"/>, and nothing was
+/// sent. Holds nothing that needs disposal once its sessions are over.</para>
+/// <para>A datagram that can't be received, is cut, or has no IP source is counted and dropped; it never ends the session. IPv4 sources reach the receiver
+/// in the form, plain or IPv4-mapped, in which the session last wrote an IPv4 destination. A socket that says that it is closed ends the session.</para>
 /// </remarks>
 public sealed class PacketListenerProxy : IPacketProxy
 {
