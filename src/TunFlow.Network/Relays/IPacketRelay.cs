@@ -2,7 +2,7 @@ namespace TunFlow.Network.Relays;
 
 /// <summary>Opens packet associations: one association stands for one local UDP socket that may talk to any number of remote endpoints, and its user pulls what comes back.</summary>
 /// <remarks>
-/// The other shape of <see cref="IPacketProxy"/>, for users who own their concurrency: an association runs no task of its own. Who doesn't need that
+/// The other shape of <see cref="IPacketProxy"/>, for users who own their concurrency: no task is started to receive. Who doesn't need that
 /// should use <see cref="IPacketProxy"/>; <see cref="PacketRelayExtensions"/> turns either into the other. Implementations allow concurrent calls.
 /// </remarks>
 public interface IPacketRelay

@@ -3,7 +3,7 @@ namespace TunFlow.Network.Relays;
 /// <summary>What can be done with any <see cref="IPacketAssociation"/>.</summary>
 public static class PacketAssociationExtensions
 {
-    /// <summary>Receives datagrams, one after the other, until the association ends. The loop is the caller's: it runs nowhere else, and only while it is awaited for.</summary>
+    /// <summary>Receives datagrams, one after the other, until the association ends. The loop is the returned task and nothing else.</summary>
     /// <param name="association">The association. Not disposed, whatever happens.</param>
     /// <param name="handler">Gets each datagram; the next one is received when it is done. An exception of it ends the loop and reaches the caller; the loop can be started again.</param>
     /// <param name="unreachable">Gets the reports of destinations that did not get an earlier datagram (see <see cref="NetworkException.Destination"/>), or null to pass over them.</param>

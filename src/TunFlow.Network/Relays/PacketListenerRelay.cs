@@ -4,7 +4,8 @@ namespace TunFlow.Network.Relays;
 /// <remarks>
 /// Safe from any thread. Runs nothing per association: one timer watches all of them and runs only while there are some; an expiry is noticed at most 1/32
 /// of the timeout late, or by the next send. A datagram that can't be received or has no IP source is counted and passed over; it never ends the
-/// association. Holds nothing that needs disposal once its associations are over.
+/// association. Holds nothing that needs disposal once its associations are over. While somebody waits with an empty buffer an association holds none either,
+/// unless its transport can't wait without taking (<see cref="IPacketConnection.CanWaitForData"/>): then it is one of 64 KiB, from a pool.
 /// </remarks>
 public sealed class PacketListenerRelay : IPacketRelay
 {

@@ -86,6 +86,20 @@ public abstract partial class PacketRelayConformance
         Assert.That(socket.Sent, Is.Empty);
     }
 
+    [Test]
+    public async Task AfterAnExpiryANewAssociationIsOpened()
+    {
+        (IPacketAssociation expired, Connection oldSocket) = await OpenAsync().ConfigureAwait(false);
+        Time.Advance(TimeSpan.FromHours(1));
+        await EventuallyAsync(() => oldSocket.DisposeCount == 1, "the association expired").ConfigureAwait(false);
+        (IPacketAssociation young, Connection socket) = await OpenAsync().ConfigureAwait(false);
+        await young.SendPacketAsync(new byte[1], Remote).ConfigureAwait(false);
+        socket.Arrives([4], Remote);
+        Assert.That((await ReceiveAsync(young).ConfigureAwait(false)).Payload, Is.EqualTo(new byte[] { 4 }));
+        await AssertClosedAsync(async () => await expired.SendPacketAsync(new byte[1], Remote).ConfigureAwait(false)).ConfigureAwait(false);
+        Assert.That((oldSocket.Sent.Count, socket.Sent.Count), Is.EqualTo((0, 1)));
+    }
+
     [TestCase(0)]
     [TestCase(100)]
     public async Task ExpiryEndsAPendingReceive(int bufferSize)
@@ -235,6 +249,41 @@ public abstract partial class PacketRelayConformance
         socket.Arrives([1], Remote);
         await association.ReceivePacketsAsync((_, _, _) => association.DisposeAsync()).WaitAsync(Limit).ConfigureAwait(false);
         Assert.That(socket.DisposeCount, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task SendsReceivesDisposalAndExpiryAtOnceEndWithTheErrorsOfTheContract()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            (IPacketAssociation association, Connection socket) = await OpenAsync().ConfigureAwait(false);
+            Task loop = Task.Run(() => association.ReceivePacketsAsync((_, _, _) => ValueTask.CompletedTask));
+            Task[] senders = [SendUntilEndAsync(association), SendUntilEndAsync(association)];
+            for (int datagram = 0; datagram < 20; datagram++)
+            {
+                socket.Arrives([1, 2, 3], Remote);
+            }
+
+            Task dispose = Task.Run(() => association.DisposeAsync().AsTask());
+            Time.Advance(WriteIdleTimeout * 2);
+            await Task.WhenAll([loop, dispose, .. senders]).WaitAsync(Limit).ConfigureAwait(false);
+            await EventuallyAsync(() => socket.DisposeCount == 1, "the socket was disposed").ConfigureAwait(false);
+        }
+
+        static Task SendUntilEndAsync(IPacketAssociation association) => Task.Run(async () =>
+        {
+            try
+            {
+                while (true)
+                {
+                    await association.SendPacketAsync(new byte[1], Remote).ConfigureAwait(false);
+                }
+            }
+            catch (Exception exception) when (exception is ObjectDisposedException or NetworkException { Error: NetworkError.Closed })
+            {
+                // What this test is about: nothing else comes.
+            }
+        });
     }
 
     /// <summary>Lets pauses after errors end whose owner isn't told by a disposal.</summary>
