@@ -103,6 +103,7 @@ internal sealed class DatagramQueue(int maxDatagrams, int maxBytes)
                     ArrayPool<byte>.Shared.Return(RemoveHead().Buffer);
                 }
 
+                _ring = [];
                 _reports = null;
             }
 

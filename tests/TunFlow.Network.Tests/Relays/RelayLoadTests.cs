@@ -18,6 +18,8 @@ internal sealed class RelayLoadTests
     // What the queue of an unread association may hold: 64 datagrams of 100 bytes in buffers of 128, and the ring.
     private const long BytesPerFullQueue = (64 * (128 + 24)) + 4096;
 
+    private const long BytesPerExpiredAssociation = 2048;
+
     [TestCase("Listener")]
     [TestCase("Timeout")]
     [TestCase("RelayAsProxyAsRelay")]
@@ -98,7 +100,13 @@ internal sealed class RelayLoadTests
         time.Advance(TimeSpan.FromSeconds(31));
         Assert.That((proxied.GetStatistics().ActiveAssociations, time.ActiveTimers), Is.EqualTo((0L, 0)));
         await AssertErrorAsync(NetworkError.Closed, () => associations[0].SendPacketAsync(payload, Remote));
+
+        // What waited is gone though the associations are still referenced.
+        held = GC.GetTotalMemory(forceFullCollection: true) - before;
+        TestContext.Out.WriteLine($"{held / Unread} bytes per expired association");
+        Assert.That(held / Unread, Is.LessThan(BytesPerExpiredAssociation));
         GC.KeepAlive(associations);
+        GC.KeepAlive(receivers);
     }
 
     private sealed class IdleListener : IPacketListener
