@@ -105,7 +105,7 @@ public abstract partial class PacketRelayConformance
     {
         (IPacketAssociation association, Connection socket) = await OpenAsync().ConfigureAwait(false);
         Task<(byte[] Payload, System.Net.IPEndPoint? Source)> first = ReceiveAsync(association);
-        await Assert.ThrowsAsync<InvalidOperationException>(async () => await association.ReceivePacketAsync(new byte[10]).ConfigureAwait(false)).ConfigureAwait(false);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => association.ReceivePacketAsync(new byte[10]).AsTask().WaitAsync(Limit)).ConfigureAwait(false);
         socket.Arrives([7], Remote);
         Assert.That((await first.ConfigureAwait(false)).Payload, Is.EqualTo(new byte[] { 7 }));
     }
