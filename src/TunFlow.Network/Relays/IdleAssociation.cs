@@ -12,6 +12,8 @@ internal abstract class IdleAssociation(IdleSweeper sweeper, TimeProvider timePr
 
     public long LastActivity => Volatile.Read(ref _lastActivity);
 
+    public long IdleTicks => sweeper.IdleTicks;
+
     public int SweepIndex { get; set; } = -1;
 
     /// <summary>To be called once, when everything else has succeeded.</summary>

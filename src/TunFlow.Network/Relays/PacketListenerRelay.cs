@@ -36,6 +36,7 @@ public sealed class PacketListenerRelay : IPacketRelay
     /// <inheritdoc/>
     public async ValueTask<IPacketAssociation> NewAssociationAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         IPacketConnection connection = await _listener.ListenPacketAsync(cancellationToken).ConfigureAwait(false)
             ?? throw new InvalidOperationException("The packet listener returned no connection.");
         ListenerAssociation association = new(connection, _sweeper, _timeProvider, _counters);

@@ -28,6 +28,7 @@ public sealed class ProxyPacketRelay : IPacketRelay
     /// <inheritdoc/>
     public async ValueTask<IPacketAssociation> NewAssociationAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         ProxyAssociation association = new(_options, _counters);
         try
         {

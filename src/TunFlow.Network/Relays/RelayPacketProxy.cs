@@ -28,6 +28,7 @@ public sealed class RelayPacketProxy : IPacketProxy
     public async ValueTask<IPacketRequestSender> NewSessionAsync(IPacketResponseReceiver receiver, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(receiver);
+        cancellationToken.ThrowIfCancellationRequested();
         IPacketAssociation association = await _relay.NewAssociationAsync(cancellationToken).ConfigureAwait(false)
             ?? throw new InvalidOperationException("The packet relay returned no association.");
         RelaySession session = new(association, receiver, _timeProvider, _counters);

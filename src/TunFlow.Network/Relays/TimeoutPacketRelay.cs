@@ -31,6 +31,7 @@ public sealed class TimeoutPacketRelay : IPacketRelay
     /// <inheritdoc/>
     public async ValueTask<IPacketAssociation> NewAssociationAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         IPacketAssociation inner = await _inner.NewAssociationAsync(cancellationToken).ConfigureAwait(false)
             ?? throw new InvalidOperationException("The packet relay returned no association.");
         TimeoutAssociation association = new(inner, _sweeper, _timeProvider, _counters);
