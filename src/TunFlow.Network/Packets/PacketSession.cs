@@ -7,8 +7,9 @@ namespace TunFlow.Network;
 /// <para>Theory of operation. State goes Open -> Closed (idle, upstream gone, receiver gone) -> Disposed, or Open -> Disposed, by compare-and-swap.
 /// Whoever leaves Open closes the upstream and then the receiver, once; everybody else returns at once, so that a receiver which disposes the sender
 /// from within its own disposal, as the contract allows, can't dead-lock. The state tells a caller which error an upstream that vanished underneath means.</para>
-/// <para>A datagram that meets the expiry is never lost silently. A write stores its time and then looks at the state; an expiry goes to Expiring and
-/// then looks at the time: either the write fails with Closed, before anything was sent, or the session goes back to Open and lives on.</para>
+/// <para>A datagram that meets the expiry is never lost silently. A write stores its time and then looks at the state, and takes the session back from
+/// Expiring to Open; an expiry goes to Expiring, looks at the time, and closes only what is still Expiring. So either the write fails with Closed, before
+/// anything was sent, and the session is over, or the session lives on.</para>
 /// </remarks>
 internal abstract class PacketSession(IPacketResponseReceiver receiver, IdleSweeper sweeper, PacketSessionCounters counters) : IPacketRequestSender, IIdleSession
 {
@@ -58,23 +59,19 @@ internal abstract class PacketSession(IPacketResponseReceiver receiver, IdleSwee
         }
 
         bool busy = IsBusy;
-        if (!busy && LastActivity + IdleTicks <= _timeProvider.GetTimestamp())
-        {
-            if (Interlocked.CompareExchange(ref _state, Closed, Expiring) == Expiring)
-            {
-                Interlocked.Increment(ref counters.SessionsExpired);
-                _ = CloseUnobservedAsync();
-            }
-
-            return;
-        }
-
+        bool over = !busy && LastActivity + IdleTicks <= _timeProvider.GetTimestamp();
         if (busy)
         {
             Prolong();
         }
 
-        if (Interlocked.CompareExchange(ref _state, Open, Expiring) == Expiring)
+        int seen = Interlocked.CompareExchange(ref _state, over ? Closed : Open, Expiring);
+        if (over && seen == Expiring)
+        {
+            Interlocked.Increment(ref counters.SessionsExpired);
+            _ = CloseUnobservedAsync();
+        }
+        else if (seen is Open or Expiring)
         {
             sweeper.Add(this);
             if (!IsOpen)
@@ -112,7 +109,12 @@ internal abstract class PacketSession(IPacketResponseReceiver receiver, IdleSwee
     {
         // A full fence: see the remarks.
         Interlocked.Exchange(ref _lastActivity, _timeProvider.GetTimestamp());
-        ThrowIfNotOpen();
+        if (Volatile.Read(ref _state) != Open)
+        {
+            Interlocked.CompareExchange(ref _state, Open, Expiring);
+            ThrowIfNotOpen();
+        }
+
         if (_kind != Ordinary)
         {
             AdaptTimeout(port);
@@ -163,7 +165,7 @@ internal abstract class PacketSession(IPacketResponseReceiver receiver, IdleSwee
     {
         switch (Volatile.Read(ref _state))
         {
-            case Expiring or Closed:
+            case Closed:
                 throw ClosedError();
             case Disposed:
                 throw new ObjectDisposedException(nameof(IPacketRequestSender));
