@@ -8,18 +8,17 @@ internal sealed class StreamDialerTests
     [TestCase("[2001:db8::1]:443", "2001:db8::1", 443)]
     [TestCase("[::1]:0", "::1", 0)]
     public void AddressesAreRead(string text, string address, int port) =>
-        Assert.That(StreamDialer.ParseEndPoint(text), Is.EqualTo(new IPEndPoint(IPAddress.Parse(address), port)));
+        Assert.That(EndPoints.Parse(text, TransportProtocol.Tcp), Is.EqualTo(new IPEndPoint(IPAddress.Parse(address), port)));
 
     [TestCase("example.com:80", "example.com", 80)]
     [TestCase("localhost:65535", "localhost", 65535)]
     public void NamesAreRead(string text, string host, int port) =>
-        Assert.That(StreamDialer.ParseEndPoint(text), Is.EqualTo(new DnsEndPoint(host, port)));
+        Assert.That(EndPoints.Parse(text, TransportProtocol.Tcp), Is.EqualTo(new DnsEndPoint(host, port)));
 
     [TestCase("")]
     [TestCase("example.com")]
     [TestCase(":80")]
     [TestCase("example.com:")]
-    [TestCase("example.com:http")]
     [TestCase("example.com:65536")]
     [TestCase("example.com:-1")]
     [TestCase("example.com: 80")]
@@ -29,7 +28,7 @@ internal sealed class StreamDialerTests
     [TestCase("[example.com]:80")]
     [TestCase("[192.0.2.1]:80")]
     public void OtherTextsAreRejected(string text) =>
-        Assert.That(() => StreamDialer.ParseEndPoint(text), Throws.TypeOf<FormatException>());
+        Assert.That(() => EndPoints.Parse(text, TransportProtocol.Tcp), Throws.TypeOf<FormatException>());
 
     [Test]
     public async Task AFunctionIsADialer()
