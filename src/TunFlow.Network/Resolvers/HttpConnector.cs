@@ -9,13 +9,17 @@ internal sealed class HttpConnector(IStreamDialer dialer, EndPoint server, TlsSe
 {
     private static readonly List<SslApplicationProtocol> s_protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
 
+    /// <summary>Cancelled when the resolver is disposed: the handler itself lets a connection that is being made live on for later requests.</summary>
+    public CancellationToken Disposed { get; init; }
+
     /// <summary>The callback of the HTTP handler, which takes an <see cref="SslStream"/> as it is.</summary>
     public async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        using QueryScope scope = new(ServerEndPoint.Describe(server), timeout, timeProvider, cancellationToken);
+        using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Disposed);
+        using QueryScope scope = new(ServerEndPoint.Describe(server), timeout, timeProvider, ends.Token);
         try
         {
-            StreamConnection connection = await StreamExchange.DialAsync(token => dialer.DialStreamAsync(server, token), scope.Token).ConfigureAwait(false);
+            StreamConnection connection = await PatientDial.RunAsync(token => dialer.DialStreamAsync(server, token), scope.Token).ConfigureAwait(false);
             return await tls.ConnectAsync(connection, s_protocols, scope.Token).ConfigureAwait(false);
         }
         catch (Exception exception)

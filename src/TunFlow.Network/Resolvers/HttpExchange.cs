@@ -17,13 +17,14 @@ internal sealed class HttpExchange : IDisposable
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _timeProvider;
     private readonly HttpMessageInvoker _http;
-    private readonly CancellationTokenSource _disposal = new();
+    private readonly CancellationTokenSource _disposal;
     private int _disposed;
 
-    public HttpExchange(Uri uri, string server, HttpConnector connector, TimeSpan timeout, TimeProvider timeProvider)
+    public HttpExchange(Uri uri, string server, HttpConnector connector, CancellationTokenSource disposal, TimeSpan timeout, TimeProvider timeProvider)
     {
         _uri = uri;
         _server = server;
+        _disposal = disposal;
         _timeout = timeout;
         _timeProvider = timeProvider;
         _http = new HttpMessageInvoker(new SocketsHttpHandler
@@ -66,7 +67,16 @@ internal sealed class HttpExchange : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
             // The source itself is left to the collector: a query that is just starting may still link to its token.
-            _disposal.Cancel();
+            try
+            {
+                _disposal.Cancel();
+            }
+            catch (AggregateException exception)
+            {
+                // Callbacks that a dialer put on its token failed: all of them ran, and everything is cancelled.
+                _ = exception;
+            }
+
             _http.Dispose();
         }
     }

@@ -104,8 +104,9 @@ public sealed class HttpsResolver : IDnsResolver, IDisposable
     private HttpExchange CreateExchange()
     {
         TlsSettings tls = new(_uri.IdnHost) { ChainPolicy = CertificateChainPolicy, CertificateValidation = CertificateValidation };
-        HttpConnector connector = new(_dialer, _server, tls, ConnectTimeout, TimeProvider);
-        return new HttpExchange(_uri, ServerEndPoint.Describe(_server), connector, Timeout, TimeProvider);
+        CancellationTokenSource disposal = new();
+        HttpConnector connector = new(_dialer, _server, tls, ConnectTimeout, TimeProvider) { Disposed = disposal.Token };
+        return new HttpExchange(_uri, ServerEndPoint.Describe(_server), connector, disposal, Timeout, TimeProvider);
     }
 
     private static IPEndPoint NotNull(IPEndPoint server)

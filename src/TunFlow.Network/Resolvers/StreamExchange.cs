@@ -7,21 +7,6 @@ internal static class StreamExchange
 {
     private const int LengthSize = sizeof(ushort);
 
-    /// <summary>Dials, and lets go of a dialer that doesn't listen to its token; a connection that it brings later is disposed.</summary>
-    public static async ValueTask<StreamConnection> DialAsync(Func<CancellationToken, ValueTask<StreamConnection>> dial, CancellationToken cancellationToken)
-    {
-        Task<StreamConnection> dialling = dial(cancellationToken).AsTask();
-        try
-        {
-            return await dialling.WaitAsync(cancellationToken).ConfigureAwait(false) ?? throw new InvalidOperationException("The dialer returned null.");
-        }
-        catch (OperationCanceledException)
-        {
-            _ = DisposeLateAsync(dialling);
-            throw;
-        }
-    }
-
     /// <summary>Sends a query and reads its answer. When the scope ends, the connection is aborted: a write to TLS can't be cancelled in any other way.</summary>
     /// <param name="connection">What carries <paramref name="stream"/>.</param>
     /// <param name="stream">The connection itself, or the TLS within it.</param>
@@ -46,14 +31,5 @@ internal static class StreamExchange
 
         scope.Stage = DnsStage.Response;
         return DnsResponseParser.TryParse(answer, query, out DnsResponse? response, out string problem) ? response! : throw scope.Reject(problem);
-    }
-
-    private static async Task DisposeLateAsync(Task<StreamConnection> dialling)
-    {
-        await ((Task)dialling).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (dialling.IsCompletedSuccessfully && dialling.Result is { } connection)
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-        }
     }
 }

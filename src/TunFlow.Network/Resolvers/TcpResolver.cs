@@ -68,7 +68,7 @@ public sealed class TcpResolver : IDnsResolver
         using QueryScope scope = new(_server, Timeout, TimeProvider, cancellationToken);
         try
         {
-            StreamConnection connection = await StreamExchange.DialAsync(_connect, scope.Token).ConfigureAwait(false);
+            StreamConnection connection = await PatientDial.RunAsync(_connect, scope.Token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
                 return await StreamExchange.RunAsync(connection, connection, new DnsQueryMessage(question, DnsQueryMessage.NewId()), scope).ConfigureAwait(false);

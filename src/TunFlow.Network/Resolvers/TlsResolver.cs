@@ -76,7 +76,7 @@ public sealed class TlsResolver : IDnsResolver
         using QueryScope scope = new(ServerEndPoint.Describe(_server), Timeout, TimeProvider, cancellationToken);
         try
         {
-            StreamConnection connection = await StreamExchange.DialAsync(token => _dialer.DialStreamAsync(_server, token), scope.Token).ConfigureAwait(false);
+            StreamConnection connection = await PatientDial.RunAsync(token => _dialer.DialStreamAsync(_server, token), scope.Token).ConfigureAwait(false);
             TlsSettings settings = new(_serverName) { ChainPolicy = CertificateChainPolicy, CertificateValidation = CertificateValidation };
             SslStream tls = await settings.ConnectAsync(connection, protocols: null, scope.Token).ConfigureAwait(false);
             await using (tls.ConfigureAwait(false))

@@ -90,7 +90,7 @@ public sealed class UdpResolver : IDnsResolver
         using QueryScope scope = new(ServerEndPoint.Describe(_server), Timeout, TimeProvider, cancellationToken);
         try
         {
-            IConnectedPacketConnection connection = await _dialer.DialPacketAsync(_server, scope.Token).ConfigureAwait(false);
+            IConnectedPacketConnection connection = await PatientDial.RunAsync(token => _dialer.DialPacketAsync(_server, token), scope.Token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
                 DatagramExchange exchange = new(connection, scope, TimeProvider, RetransmitDelay);

@@ -18,7 +18,7 @@ internal sealed class SocketUseScanner
 
     private static readonly string[] s_statics = ["System.Net.Dns", "System.Net.WebRequest", "System.Net.Quic.QuicConnection", "System.Net.Quic.QuicListener"];
 
-    private static readonly string[] s_imports = ["socket", "socketpair", "connect", "getaddrinfo", "gethostbyname", "WSASocketW", "syscall"];
+    private static readonly string[] s_imports = ["socket", "connect", "getaddrinfo", "gethostbyname", "WSASocketW", "syscall"];
 
     private static readonly Dictionary<int, OpCode> s_opcodes = typeof(OpCodes).GetFields()
         .Select(field => (OpCode)field.GetValue(null)!)

@@ -19,6 +19,9 @@ internal sealed class SocketUseTests
         // The system's resolver, by its own sockets; the documentation of TcpDialer says so, and HappyEyeballsStreamDialer is the way around it.
         new("TunFlow.Network.TcpDialer", "System.Net.Dns.GetHostAddressesAsync"),
 
+        // Configures interfaces: ioctl and netlink sockets, which carry no traffic.
+        new("TunFlow.Devices.Linux.Native.SocketCalls", "import socket"),
+
         // Connects by its ConnectCallback only.
         new("TunFlow.Network.Resolvers.HttpExchange", "System.Net.Http.SocketsHttpHandler..ctor"),
     ];

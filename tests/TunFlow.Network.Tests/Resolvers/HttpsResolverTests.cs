@@ -201,6 +201,27 @@ internal sealed class HttpsResolverTests
         dialer.AssertAllDisposedOnce();
     }
 
+    [Test]
+    public async Task Disposing_ends_a_connection_that_is_being_made()
+    {
+        TaskCompletionSource<CancellationToken> dialled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<StreamConnection> deaf = new();
+        HttpsResolver resolver = new(s_uri, StreamDialer.FromFunc((_, token) =>
+        {
+            dialled.SetResult(token);
+            return new ValueTask<StreamConnection>(deaf.Task);
+        }));
+        Task<DnsResponse> query = resolver.QueryAsync(s_question).AsTask();
+        CancellationToken seen = await dialled.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        resolver.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await query);
+        Assert.That(seen.IsCancellationRequested, Is.True);
+        TrackedConnection late = new();
+        deaf.SetResult(late);
+        await late.Ended.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(late.DisposeCount, Is.EqualTo(1));
+    }
+
     [TestCase("https://dns.example/q", "dns.example:443")]
     [TestCase("https://dns.example:8443/q", "dns.example:8443")]
     [TestCase("https://192.0.2.53/q", "192.0.2.53:443")]

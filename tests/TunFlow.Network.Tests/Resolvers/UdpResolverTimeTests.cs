@@ -69,6 +69,18 @@ internal sealed class UdpResolverTimeTests
     }
 
     [Test]
+    public async Task A_dialer_that_ignores_its_token_is_given_up_and_what_it_brings_later_disposed()
+    {
+        TaskCompletionSource deaf = new();
+        _socket.OnDial = _ => new ValueTask(deaf.Task);
+        Task<DnsResponse> query = Resolver().QueryAsync(s_question).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.That((await Assert.ThrowsAsync<DnsException>(async () => await query)).Error, Is.EqualTo(NetworkError.TimedOut));
+        deaf.SetResult();
+        await Eventually.IsAsync(() => _socket.DisposeCount == 1, "the late socket is disposed");
+    }
+
+    [Test]
     public async Task Sending_counts_for_the_time_limit()
     {
         _socket.OnSend = (_, token) => new ValueTask(Task.Delay(Timeout.Infinite, token));

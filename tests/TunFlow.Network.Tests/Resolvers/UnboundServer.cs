@@ -10,11 +10,13 @@ internal sealed class UnboundServer : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly string _folder;
+    private readonly Task<string> _errors;
 
     private UnboundServer(Process process, string folder, int plain, int tls, int https)
     {
         _process = process;
         _folder = folder;
+        _errors = process.StandardError.ReadToEndAsync();
         Plain = new IPEndPoint(IPAddress.Loopback, plain);
         Tls = new IPEndPoint(IPAddress.Loopback, tls);
         Https = new IPEndPoint(IPAddress.Loopback, https);
@@ -37,6 +39,27 @@ internal sealed class UnboundServer : IAsyncDisposable
             throw new InvalidOperationException();
         }
 
+        // The ports were free a moment ago; somebody may have taken one since.
+        const int Attempts = 3;
+        string problem = "";
+        for (int attempt = 0; attempt < Attempts; attempt++)
+        {
+            UnboundServer server = await LaunchAsync(binary, certificate);
+            if (await server.ComesUpAsync())
+            {
+                return server;
+            }
+
+            await server.DisposeAsync();
+            problem = await server._errors;
+        }
+
+        Assert.Fail($"unbound did not start: {problem}");
+        throw new InvalidOperationException();
+    }
+
+    private static async Task<UnboundServer> LaunchAsync(string binary, X509Certificate2 certificate)
+    {
         string folder = Directory.CreateTempSubdirectory("tunflow-unbound").FullName;
         await File.WriteAllTextAsync(Path.Combine(folder, "key.pem"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
         await File.WriteAllTextAsync(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
@@ -71,24 +94,24 @@ internal sealed class UnboundServer : IAsyncDisposable
         Process process = Process.Start(new ProcessStartInfo(binary, ["-d", "-c", Path.Combine(folder, "unbound.conf")])
         {
             RedirectStandardError = true,
-            RedirectStandardOutput = true,
         })!;
-        UnboundServer server = new(process, folder, ports[0], ports[1], ports[2]);
-        Task<string> errors = process.StandardError.ReadToEndAsync();
+        return new UnboundServer(process, folder, ports[0], ports[1], ports[2]);
+    }
+
+    private async Task<bool> ComesUpAsync()
+    {
         long start = Stopwatch.GetTimestamp();
-        while (!await AcceptsAsync(server.Https))
+        while (!_process.HasExited && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(15))
         {
-            if (process.HasExited || Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(15))
+            if (await AcceptsAsync(Https))
             {
-                bool exited = process.HasExited;
-                await server.DisposeAsync();
-                Assert.Fail($"unbound did not start (exited: {exited}): {await errors}");
+                return true;
             }
 
             await Task.Delay(20);
         }
 
-        return server;
+        return false;
     }
 
     public async ValueTask DisposeAsync()
