@@ -16,7 +16,7 @@ public static class DnsResolver
 
     /// <summary>Looks up the addresses of one family.</summary>
     /// <param name="resolver">The resolver.</param>
-    /// <param name="host">The name.</param>
+    /// <param name="host">The name; an address is its own result, and nobody is asked.</param>
     /// <param name="family">IPv4 or IPv6.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The addresses in the server's order; none if the name exists and has none of this family.</returns>
@@ -29,12 +29,19 @@ public static class DnsResolver
         this IDnsResolver resolver, string host, AddressFamily family, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(resolver);
-        DnsQuestion question = ToQuestion(host, family switch
+        ArgumentNullException.ThrowIfNull(host);
+        DnsRecordType type = family switch
         {
             AddressFamily.InterNetwork => DnsRecordType.A,
             AddressFamily.InterNetworkV6 => DnsRecordType.Aaaa,
             _ => throw new ArgumentOutOfRangeException(nameof(family)),
-        });
+        };
+        if (AddressLiteral.TryRead(host) is { } literal)
+        {
+            return literal.AddressFamily == family ? [literal] : [];
+        }
+
+        DnsQuestion question = ToQuestion(host, type);
         DnsResponse response = await resolver.QueryAsync(question, cancellationToken).ConfigureAwait(false);
         if (response.ResponseCode != DnsResponseCode.NoError)
         {
@@ -52,7 +59,7 @@ public static class DnsResolver
 
     /// <summary>Looks up the addresses of both families at the same time.</summary>
     /// <param name="resolver">The resolver.</param>
-    /// <param name="host">The name.</param>
+    /// <param name="host">The name; an address is its own result, and nobody is asked.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The IPv6 addresses, then the IPv4 ones; none if the name exists and has none.</returns>
     /// <exception cref="DnsException">A lookup failed, and the other one found nothing.</exception>
@@ -74,7 +81,6 @@ public static class DnsResolver
 
     private static DnsQuestion ToQuestion(string host, DnsRecordType type)
     {
-        ArgumentNullException.ThrowIfNull(host);
         try
         {
             return new DnsQuestion(host, type);

@@ -19,6 +19,7 @@ internal sealed class HttpConnector(IStreamDialer dialer, EndPoint server, TlsSe
         using QueryScope scope = new(ServerEndPoint.Describe(server), timeout, timeProvider, ends.Token);
         try
         {
+            scope.Token.ThrowIfCancellationRequested();
             StreamConnection connection = await PatientDial.RunAsync(token => dialer.DialStreamAsync(server, token), scope.Token).ConfigureAwait(false);
             return await tls.ConnectAsync(connection, s_protocols, scope.Token).ConfigureAwait(false);
         }

@@ -48,6 +48,7 @@ internal sealed class HttpExchange : IDisposable
         using QueryScope scope = new(_server, _timeout, _timeProvider, ends.Token);
         try
         {
+            ends.Token.ThrowIfCancellationRequested();
             return await PostAsync(question, scope).ConfigureAwait(false);
         }
         catch (Exception exception)

@@ -13,7 +13,6 @@ internal sealed class QueryScope : IDisposable
 
     public QueryScope(string server, TimeSpan timeout, TimeProvider timeProvider, CancellationToken caller)
     {
-        caller.ThrowIfCancellationRequested();
         _server = server;
         _timeout = timeout;
         _caller = caller;

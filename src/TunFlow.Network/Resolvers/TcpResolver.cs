@@ -65,6 +65,7 @@ public sealed class TcpResolver : IDnsResolver
     public async ValueTask<DnsResponse> QueryAsync(DnsQuestion question, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(question);
+        cancellationToken.ThrowIfCancellationRequested();
         using QueryScope scope = new(_server, Timeout, TimeProvider, cancellationToken);
         try
         {

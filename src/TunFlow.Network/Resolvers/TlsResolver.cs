@@ -73,6 +73,7 @@ public sealed class TlsResolver : IDnsResolver
     public async ValueTask<DnsResponse> QueryAsync(DnsQuestion question, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(question);
+        cancellationToken.ThrowIfCancellationRequested();
         using QueryScope scope = new(ServerEndPoint.Describe(_server), Timeout, TimeProvider, cancellationToken);
         try
         {

@@ -87,6 +87,7 @@ public sealed class UdpResolver : IDnsResolver
 
     private async ValueTask<DnsResponse> AskAsync(DnsQuestion question, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         using QueryScope scope = new(ServerEndPoint.Describe(_server), Timeout, TimeProvider, cancellationToken);
         try
         {

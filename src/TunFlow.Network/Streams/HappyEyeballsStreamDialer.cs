@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using TunFlow.Network.Resolvers;
 
 namespace TunFlow.Network;
@@ -55,7 +54,7 @@ public sealed class HappyEyeballsStreamDialer : IStreamDialer
         {
             case IPEndPoint:
                 return _dialer.DialStreamAsync(remote, cancellationToken);
-            case DnsEndPoint name when TryReadAddress(name.Host) is { } address:
+            case DnsEndPoint name when AddressLiteral.TryRead(name.Host) is { } address:
                 return _dialer.DialStreamAsync(new IPEndPoint(address, name.Port), cancellationToken);
             case DnsEndPoint name:
                 return cancellationToken.IsCancellationRequested
@@ -65,8 +64,4 @@ public sealed class HappyEyeballsStreamDialer : IStreamDialer
                 throw new ArgumentException($"Happy Eyeballs can't connect to a {remote.GetType().Name}.", nameof(remote));
         }
     }
-
-    // IPAddress.TryParse also takes "1" and "0x7f.1", which are names to everybody who didn't grow up with inet_aton.
-    private static IPAddress? TryReadAddress(string host) =>
-        IPAddress.TryParse(host, out IPAddress? address) && (address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == host) ? address : null;
 }

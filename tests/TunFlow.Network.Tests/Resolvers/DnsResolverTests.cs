@@ -54,6 +54,14 @@ internal sealed class DnsResolverTests
         Assert.That(await resolver.LookUpAddressesAsync("host.example"), Is.Empty);
     }
 
+    [TestCase("192.0.2.1")]
+    [TestCase("2001:db8::1")]
+    public async Task An_address_is_its_own_result_and_nobody_is_asked(string host)
+    {
+        IDnsResolver resolver = DnsResolver.FromFunc((_, _) => throw new AssertionException("asked"));
+        Assert.That(await resolver.LookUpAddressesAsync(host), Is.EqualTo(new[] { IPAddress.Parse(host) }));
+    }
+
     [TestCase("")]
     [TestCase("a..b")]
     [TestCase("with space")]
