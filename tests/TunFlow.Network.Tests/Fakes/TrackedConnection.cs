@@ -9,11 +9,15 @@ internal sealed class TrackedConnection(Stream? inner = null) : StreamConnection
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _disposeCount;
     private int _abortCount;
+    private int _reading;
 
     /// <summary>Calls of Dispose and DisposeAsync.</summary>
     public int DisposeCount => Volatile.Read(ref _disposeCount);
 
     public int AbortCount => Volatile.Read(ref _abortCount);
+
+    /// <summary>Whether somebody waits for data.</summary>
+    public bool IsReading => Volatile.Read(ref _reading) > 0;
 
     public Task Ended => _ended.Task;
 
@@ -44,7 +48,18 @@ internal sealed class TrackedConnection(Stream? inner = null) : StreamConnection
         _ended.TrySetResult();
     }
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _inner.ReadAsync(buffer, cancellationToken);
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _reading);
+        try
+        {
+            return await _inner.ReadAsync(buffer, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _reading);
+        }
+    }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => _inner.WriteAsync(buffer, cancellationToken);
 

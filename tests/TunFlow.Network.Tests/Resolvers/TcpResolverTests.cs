@@ -85,6 +85,9 @@ internal sealed class TcpResolverTests
         {
             await StreamServer.ReadQueryAsync(stream, token);
             stream.Socket.LingerState = new LingerOption(true, 0);
+
+            // The stream's own disposal would send a FIN before the RST.
+            stream.Socket.Close(0);
         });
         TrackingDialer dialer = new();
         DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await new TcpResolver(dialer, server.EndPoint).QueryAsync(s_question));
@@ -147,6 +150,7 @@ internal sealed class TcpResolverTests
         TrackingDialer dialer = new();
         Task<DnsResponse> query = new TcpResolver(dialer, server.EndPoint) { TimeProvider = time }.QueryAsync(s_question).AsTask();
         await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await Eventually.IsAsync(() => dialer.Connections[0].IsReading, "the query waits for its answer");
         time.Advance(TimeSpan.FromMilliseconds(9999));
         Assert.That(query.IsCompleted, Is.False);
         time.Advance(TimeSpan.FromMilliseconds(1));

@@ -171,6 +171,7 @@ internal sealed class TlsResolverTests
         TlsResolver resolver = new(dialer, server.EndPoint) { TimeProvider = time, CertificateChainPolicy = _certificates.Policy };
         Task<DnsResponse> query = resolver.QueryAsync(s_question).AsTask();
         await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await Eventually.IsAsync(() => dialer.Connections[0].IsReading, "the query waits for its answer");
         time.Advance(TimeSpan.FromSeconds(10));
         DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await query);
         Assert.That((exception.Stage, exception.Error), Is.EqualTo((DnsStage.Receive, NetworkError.TimedOut)));
