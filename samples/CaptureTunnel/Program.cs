@@ -21,4 +21,7 @@ await using CaptureDevice capture = new(tun, args[2]);
 await using var tunnel = Tunnel.Start(capture, new TcpDialer(uplink), new PacketListenerProxy(new UdpListener(uplink)));
 Console.WriteLine($"{tun.Name} carries {args[1]} and writes {args[2]}; Enter ends it.");
 await Task.WhenAny(Task.Run(Console.ReadLine), tunnel.Completion);
+
+// Disposing writes what is left. To record for a while only, make the device without a file and use StartCapture.
+Console.WriteLine($"{capture.Capture?.GetStatistics().PacketsRecorded} packets recorded.");
 return 0;

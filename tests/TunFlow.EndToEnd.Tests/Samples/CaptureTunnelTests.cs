@@ -22,15 +22,15 @@ public sealed class CaptureTunnelTests
             ToolResult end = await sample.EndAsync();
 
             string port = new Uri(url).Port.ToString(System.Globalization.CultureInfo.InvariantCulture);
-            string[] fields = ["-T", "fields", "-e", "http.request.uri", "-e", "http.response.code", "-e", "http.file_data"];
+            string[] fields = ["-T", "fields", "-e", "http.request.uri", "-e", "http.response.code"];
             ToolResult http = await Tool.RunAsync("tshark", ["-r", file, "-d", $"tcp.port=={port},http", "-Y", "http", .. fields]);
             ToolResult handshake = await Tool.RunAsync("tshark", ["-r", file, "-Y", "tcp.flags.syn == 1", "-T", "fields", "-e", "ip.src"]);
 
             using (Assert.EnterMultipleScope())
             {
                 Assert.That(curl.Succeeded(), Is.EqualTo("what came back"));
-                Assert.That(end.ExitCode, Is.Zero, end.Error);
-                Assert.That(http.Succeeded(), Does.Contain("/asked/for").And.Contain("200").And.Contain(Convert.ToHexStringLower("what came back"u8)).Or.Contain("what came back"));
+                Assert.That(end.Succeeded(), Does.Match("^[1-9][0-9]* packets recorded"), end.Error);
+                Assert.That(http.Succeeded(), Does.Contain("/asked/for").And.Contain("200"));
                 Assert.That(handshake.Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries), Is.EqualTo(["10.255.0.1", SampleNetwork.Address.ToString()]));
             }
         }
