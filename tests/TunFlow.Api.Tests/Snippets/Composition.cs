@@ -24,7 +24,7 @@ internal static class Composition
         // Packets: all of them, both ways, to a file for Wireshark.
         await using CaptureDevice capture = new(tun, "tunnel.pcapng");
         await using var tunnel = Tunnel.Start(capture, streams, packets);
-        packets.SetProxy(carried);
+        packets.SetProxy(carried); // when a query of our own has come back by UDP
         // </snippet>
         await tunnel.Completion;
     }
