@@ -19,7 +19,7 @@ public sealed class UdpResolver : IDnsResolver
     /// <param name="server">The server; port 0 stands for 53.</param>
     /// <param name="configurator">Prepares each socket before it is bound or connected.</param>
     public UdpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
-        : this(new UdpServerDialer(configurator), server)
+        : this(new UdpDialer(configurator), server)
     {
         TruncationFallback = new TcpResolver(server, configurator);
     }

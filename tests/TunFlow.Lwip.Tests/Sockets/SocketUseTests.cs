@@ -15,9 +15,10 @@ internal sealed class SocketUseTests
         // Called with the configurator right after; the other test below shows it.
         new("TunFlow.Network.TcpDialer", "System.Net.Sockets.Socket..ctor"),
         new("TunFlow.Network.UdpListener", "System.Net.Sockets.Socket..ctor"),
+        new("TunFlow.Network.UdpDialer", "System.Net.Sockets.Socket..ctor"),
 
-        // The system's resolver, by its own sockets; the documentation of TcpDialer says so, and HappyEyeballsStreamDialer is the way around it.
-        new("TunFlow.Network.TcpDialer", "System.Net.Dns.GetHostAddressesAsync"),
+        // The system's resolver, by its own sockets; the documentation of those who use it says so, and HappyEyeballsStreamDialer is the way around it.
+        new("TunFlow.Network.SocketEndPoints", "System.Net.Dns.GetHostAddressesAsync"),
 
         // Configures interfaces: ioctl and netlink sockets, which carry no traffic.
         new("TunFlow.Devices.Linux.Native.SocketCalls", "import socket"),
@@ -65,5 +66,5 @@ internal sealed class SocketUseTests
     public void Every_transport_that_is_known_to_open_sockets_is_found() =>
         Assert.That(
             s_product.SelectMany(ConfiguratorCheck.SelfReliant).Select(constructor => constructor.DeclaringType!.Name),
-            Is.SupersetOf(new[] { "TcpDialer", "UdpListener", "UdpResolver", "TcpResolver", "TlsResolver", "HttpsResolver" }));
+            Is.SupersetOf(new[] { "TcpDialer", "TcpEndpoint", "UdpDialer", "UdpEndpoint", "UdpListener", "UdpResolver", "TcpResolver", "TlsResolver", "HttpsResolver" }));
 }
