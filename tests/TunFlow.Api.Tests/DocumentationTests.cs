@@ -111,10 +111,10 @@ public sealed partial class DocumentationTests
         type == typeof(Task) || type == typeof(ValueTask)
         || (type.IsGenericType && (type.GetGenericTypeDefinition() == typeof(Task<>) || type.GetGenericTypeDefinition() == typeof(ValueTask<>)));
 
-    [GeneratedRegex(@"thread|concurren|at the same time|at a time", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"thread|concurren|at the same time", RegexOptions.IgnoreCase)]
     private static partial Regex Threads();
 
-    [GeneratedRegex(@"\b(bytes?|KiB|MiB|bits?|packets?|datagrams?|flows?|sessions?|associations?|queries|messages?|connections?|attempts?|times|entries|dials?|seconds?|percent|probability|0 to 1|seed|code|port)\b", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"\b(bytes?|KiB|MiB|bits?|packets?|datagrams?|flows?|sessions?|associations?|queries|messages?|connections?|attempts?|times|entries|addresses|dials?|seconds?|percent|probability|0 to 1|seed|code|port)\b", RegexOptions.IgnoreCase)]
     private static partial Regex Units();
 
     [GeneratedRegex(@"\bdefault\b|\bnull\b|\bnone\b|\bif true\b|^whether|^true\b", RegexOptions.IgnoreCase)]

@@ -39,6 +39,21 @@ public sealed partial class RepositoryTextTests
     }
 
     [Test]
+    public void Code_of_the_readme_is_what_is_compiled_here()
+    {
+        string readme = Repository.Read("README.md");
+        string[] snippets = [.. SnippetMarkers().Matches(readme).Select(static match => match.Groups["name"].Value)];
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(snippets, Is.Not.Empty);
+            Assert.That(CodeBlocks().Count(readme), Is.EqualTo(snippets.Length + 1), "every block but the quick start has a marker");
+            foreach (string name in snippets)
+                Assert.That(CodeBlock($"snippet: {name}"), Is.EqualTo(Snippet(Repository.Read("tests", "TunFlow.Api.Tests", "Snippets", name + ".cs"))));
+        }
+    }
+
+    [Test]
     public void Table_of_build_targets_names_the_commands_of_the_script()
     {
         string[] commands = [.. Commands().Matches(Repository.Read("build.sh")).Select(static match => match.Groups["command"].Value)];
@@ -79,6 +94,22 @@ public sealed partial class RepositoryTextTests
         Assert.That(match.Success, $"README.md has no ```csharp block after <!-- {marker} -->");
         return match.Groups["code"].Value;
     }
+
+    /// <summary>The marked lines of a source file, without the indentation that they have in it.</summary>
+    private static string Snippet(string source)
+    {
+        string[] lines = source.Split('\n');
+        int start = Array.FindIndex(lines, static line => line.Trim() == "// <snippet>");
+        int end = Array.FindIndex(lines, static line => line.Trim() == "// </snippet>");
+        int indentation = lines[start].IndexOf('/', StringComparison.Ordinal);
+        return string.Join('\n', lines[(start + 1)..end].Select(line => line.Length == 0 ? line : line[indentation..]));
+    }
+
+    [GeneratedRegex(@"<!-- snippet: (?<name>\w+) -->")]
+    private static partial Regex SnippetMarkers();
+
+    [GeneratedRegex(@"^```csharp$", RegexOptions.Multiline)]
+    private static partial Regex CodeBlocks();
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Links();

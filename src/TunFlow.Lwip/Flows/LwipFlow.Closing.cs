@@ -35,10 +35,8 @@ internal sealed partial class LwipFlow
     /// <inheritdoc/>
     public override void Abort()
     {
-        if (Interlocked.Exchange(ref _disposed, true))
-            return;
-        _stack.Abort(this);
-        Release(TimeSpan.Zero);
+        if (!Interlocked.Exchange(ref _disposed, true))
+            ReleaseAborted();
     }
 
     /// <summary>RST without giving the flow up: the relay closes it later.</summary>
@@ -48,8 +46,24 @@ internal sealed partial class LwipFlow
     protected override void Dispose(bool disposing)
     {
         if (disposing && !Interlocked.Exchange(ref _disposed, true))
-            Release(Linger);
+        {
+            // A write that is cut short must not look like a complete stream to the application.
+            if (Volatile.Read(ref _writing) != 0)
+                ReleaseAborted();
+            else
+                Release(Linger);
+        }
+
         base.Dispose(disposing);
+    }
+
+    private void ReleaseAborted()
+    {
+        // Before the stack tells of the abort: to the tasks it is the owner's ending and no error.
+        EndReads();
+        EndWrites();
+        _stack.Abort(this);
+        Release(TimeSpan.Zero);
     }
 
     private void Release(TimeSpan linger)

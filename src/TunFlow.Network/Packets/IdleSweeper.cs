@@ -3,25 +3,37 @@ namespace TunFlow.Network;
 /// <summary>Finds the sessions that were idle for too long, with one timer for all of them.</summary>
 /// <remarks>
 /// Activity only stores a timestamp in the session; the sweeper looks at it when the earliest deadline it knew of comes, and sleeps until the next one.
-/// Deadlines closer together than 1/32 of the timeout are served by one sweep, which bounds its cost for any number of sessions.
+/// Deadlines closer together than 1/32 of the shortest timeout are served by one sweep, which bounds its cost for any number of sessions.
 /// </remarks>
 internal sealed class IdleSweeper
 {
-    private readonly Lock _lock = new();
-    private readonly TimeProvider _timeProvider;
-    private readonly TimeSpan _granularity;
-    private readonly long _timeoutTicks;
-    private readonly ITimer _timer;
-    private readonly List<IIdleSession> _expired = [];
-    private readonly List<IIdleSession> _sessions = [];
-    private bool _armed;
+    // A list that was long once is not kept for ever.
+    private const int SmallCapacity = 1024;
 
-    public IdleSweeper(TimeSpan timeout, TimeProvider timeProvider)
+    private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(1);
+
+    private readonly Lock _lock = new();
+    private readonly TimeSpan _granularity;
+    private readonly ITimer _timer;
+    private readonly List<IIdleSession> _sessions = [];
+    private long _armedFor = long.MaxValue;
+
+    /// <summary>Creates a sweeper without sessions, whose timer doesn't run.</summary>
+    /// <param name="timeout">How long a session may be idle.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="dnsTimeout">How long a session may be idle that only asked name servers, or null for the same.</param>
+    public IdleSweeper(TimeSpan timeout, TimeProvider timeProvider, TimeSpan? dnsTimeout = null)
     {
         Timeout = timeout;
-        _timeProvider = timeProvider;
-        _granularity = timeout / 32;
-        _timeoutTicks = (long)(timeout.TotalSeconds * timeProvider.TimestampFrequency);
+        TimeProvider = timeProvider;
+        _granularity = (dnsTimeout < timeout ? dnsTimeout.Value : timeout) / 32;
+        if (_granularity < s_shortestWait)
+        {
+            _granularity = s_shortestWait;
+        }
+
+        IdleTicks = ToTicks(timeout);
+        DnsIdleTicks = ToTicks(dnsTimeout ?? timeout);
 
         // The timer belongs to no call of the creator's: with a flowing context its callbacks would keep the creator's AsyncLocals alive.
         AsyncFlowControl? suppressed = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
@@ -37,16 +49,36 @@ internal sealed class IdleSweeper
 
     public TimeSpan Timeout { get; }
 
+    public TimeProvider TimeProvider { get; }
+
+    /// <summary>The ordinary timeout in the units of the time provider.</summary>
+    public long IdleTicks { get; }
+
+    /// <summary>The timeout of sessions that only asked name servers, in the units of the time provider.</summary>
+    public long DnsIdleTicks { get; }
+
     public void Add(IIdleSession session)
     {
         lock (_lock)
         {
-            session.SweepIndex = _sessions.Count;
-            _sessions.Add(session);
-            if (!_armed)
+            if (session.SweepIndex < 0)
             {
-                _armed = true;
-                _timer.Change(Timeout, System.Threading.Timeout.InfiniteTimeSpan);
+                session.SweepIndex = _sessions.Count;
+                _sessions.Add(session);
+            }
+
+            ArmLocked(session.LastActivity + session.IdleTicks);
+        }
+    }
+
+    /// <summary>The session's timeout became shorter.</summary>
+    public void Reschedule(IIdleSession session)
+    {
+        lock (_lock)
+        {
+            if (session.SweepIndex >= 0)
+            {
+                ArmLocked(session.LastActivity + session.IdleTicks);
             }
         }
     }
@@ -56,13 +88,14 @@ internal sealed class IdleSweeper
         lock (_lock)
         {
             RemoveLocked(session);
-            if (_sessions.Count == 0 && _armed)
+            if (_sessions.Count == 0)
             {
-                _armed = false;
-                _timer.Change(System.Threading.Timeout.InfiniteTimeSpan, System.Threading.Timeout.InfiniteTimeSpan);
+                DisarmLocked();
             }
         }
     }
+
+    private long ToTicks(TimeSpan time) => (long)(time.TotalSeconds * TimeProvider.TimestampFrequency);
 
     private void RemoveLocked(IIdleSession session)
     {
@@ -78,21 +111,46 @@ internal sealed class IdleSweeper
         last.SweepIndex = index;
         _sessions.RemoveAt(_sessions.Count - 1);
         session.SweepIndex = -1;
+        if (_sessions.Capacity > SmallCapacity && _sessions.Count < _sessions.Capacity / 4)
+        {
+            _sessions.Capacity = _sessions.Count * 2;
+        }
+    }
+
+    private void ArmLocked(long deadline)
+    {
+        if (_armedFor <= deadline)
+        {
+            return;
+        }
+
+        TimeSpan wait = TimeProvider.GetElapsedTime(TimeProvider.GetTimestamp(), deadline);
+        _armedFor = deadline;
+        _timer.Change(wait > _granularity ? wait : _granularity, System.Threading.Timeout.InfiniteTimeSpan);
+    }
+
+    private void DisarmLocked()
+    {
+        if (_armedFor != long.MaxValue)
+        {
+            _armedFor = long.MaxValue;
+            _timer.Change(System.Threading.Timeout.InfiniteTimeSpan, System.Threading.Timeout.InfiniteTimeSpan);
+        }
     }
 
     private void Sweep()
     {
-        IIdleSession[] expired;
+        List<IIdleSession> expired = [];
         lock (_lock)
         {
-            long now = _timeProvider.GetTimestamp();
+            long now = TimeProvider.GetTimestamp();
             long earliest = long.MaxValue;
             foreach (IIdleSession session in _sessions)
             {
-                long deadline = session.LastActivity + _timeoutTicks;
+                long deadline = session.LastActivity + session.IdleTicks;
                 if (deadline <= now)
                 {
-                    _expired.Add(session);
+                    expired.Add(session);
                 }
                 else
                 {
@@ -100,18 +158,16 @@ internal sealed class IdleSweeper
                 }
             }
 
-            expired = [.. _expired];
-            _expired.Clear();
             foreach (IIdleSession session in expired)
             {
                 RemoveLocked(session);
             }
 
-            _armed = _sessions.Count > 0;
-            if (_armed)
+            // It has just fired.
+            _armedFor = long.MaxValue;
+            if (_sessions.Count > 0)
             {
-                TimeSpan wait = _timeProvider.GetElapsedTime(now, earliest);
-                _timer.Change(wait > _granularity ? wait : _granularity, System.Threading.Timeout.InfiniteTimeSpan);
+                ArmLocked(earliest);
             }
         }
 

@@ -1,11 +1,8 @@
 namespace TunFlow.Network;
 
 /// <summary>The live counters behind <see cref="PacketListenerProxyStatistics"/>, shared by all sessions of one proxy.</summary>
-internal sealed class PacketListenerCounters
+internal sealed class PacketListenerCounters : PacketSessionCounters
 {
-    public long ActiveSessions;
-    public long SessionsOpened;
-    public long SessionsExpired;
     public long DatagramsSent;
     public long DatagramsReceived;
     public long SendErrors;
@@ -13,8 +10,6 @@ internal sealed class PacketListenerCounters
     public long UnreachableReports;
     public long DroppedTruncated;
     public long DroppedUnknownSource;
-    public long DroppedByReceiver;
-    public long DisposeErrors;
 
     public PacketListenerProxyStatistics Snapshot() => new()
     {
@@ -23,6 +18,7 @@ internal sealed class PacketListenerCounters
         SessionsExpired = Volatile.Read(ref SessionsExpired),
         DatagramsSent = Volatile.Read(ref DatagramsSent),
         DatagramsReceived = Volatile.Read(ref DatagramsReceived),
+        EmptyIgnored = Volatile.Read(ref EmptyIgnored),
         SendErrors = Volatile.Read(ref SendErrors),
         ReceiveErrors = Volatile.Read(ref ReceiveErrors),
         UnreachableReports = Volatile.Read(ref UnreachableReports),

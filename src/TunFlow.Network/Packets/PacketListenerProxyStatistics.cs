@@ -18,6 +18,9 @@ public readonly record struct PacketListenerProxyStatistics
     /// <summary>Datagrams delivered to the receivers.</summary>
     public long DatagramsReceived { get; init; }
 
+    /// <summary>Empty datagrams that were ignored, as the contract of the senders says.</summary>
+    public long EmptyIgnored { get; init; }
+
     /// <summary>Datagrams that the sockets refused to send.</summary>
     public long SendErrors { get; init; }
 

@@ -15,7 +15,7 @@ internal sealed partial class PacketListenerSession
         int errorsInRow = 0;
         try
         {
-            while (Volatile.Read(ref _state) == Open)
+            while (IsOpen)
             {
                 try
                 {
@@ -66,18 +66,13 @@ internal sealed partial class PacketListenerSession
             BlockPool.Return(buffer);
         }
 
-        if (Interlocked.CompareExchange(ref _state, Closed, Open) == Open)
-        {
-            await CloseUnobservedAsync().ConfigureAwait(false);
-        }
+        await EndAsync().ConfigureAwait(false);
     }
-
-    private static bool IsEnd(Exception exception) => exception is ObjectDisposedException or NetworkException { Error: NetworkError.Closed };
 
     /// <returns>False if the receiver wants no more.</returns>
     private async ValueTask<bool> DeliverAsync(ReceivedDatagram datagram, byte[] buffer)
     {
-        if (datagram.Truncated)
+        if (datagram.Truncated || (uint)datagram.Length > (uint)buffer.Length)
         {
             Interlocked.Increment(ref counters.DroppedTruncated);
             return true;
@@ -90,9 +85,14 @@ internal sealed partial class PacketListenerSession
             return true;
         }
 
+        if (responsesProlong)
+        {
+            Prolong();
+        }
+
         try
         {
-            await receiver.WriteFromAsync(buffer.AsMemory(0, datagram.Length), source).ConfigureAwait(false);
+            await Receiver.WriteFromAsync(buffer.AsMemory(0, datagram.Length), _spelling.AsTheAppWrites(source)).ConfigureAwait(false);
             Interlocked.Increment(ref counters.DatagramsReceived);
             return true;
         }
@@ -107,9 +107,10 @@ internal sealed partial class PacketListenerSession
     private async ValueTask ReportAsync(NetworkException report, IPEndPoint destination)
     {
         Interlocked.Increment(ref counters.UnreachableReports);
-        if (receiver is not IPacketErrorReceiver errorReceiver)
+        destination = _spelling.AsTheAppWrites(destination);
+        if (Receiver is not IPacketErrorReceiver errorReceiver)
         {
-            Volatile.Write(ref _unreachable, report);
+            Volatile.Write(ref _unreachable, new Unreachable(report, destination));
             return;
         }
 
@@ -127,6 +128,6 @@ internal sealed partial class PacketListenerSession
     private async ValueTask BackOffAsync(int errors)
     {
         TimeSpan delay = TimeSpan.FromMilliseconds(Math.Min(1 << Math.Min(errors, 10), s_longestBackOff.TotalMilliseconds));
-        await Task.Delay(delay, timeProvider).ConfigureAwait(false);
+        await Task.Delay(delay, TimeProvider).ConfigureAwait(false);
     }
 }

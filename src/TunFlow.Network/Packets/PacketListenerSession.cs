@@ -3,37 +3,22 @@ using System.Runtime.CompilerServices;
 
 namespace TunFlow.Network;
 
-/// <summary>One session of a <see cref="PacketListenerProxy"/>.</summary>
-/// <remarks>
-/// Theory of operation. State goes Open -> Closed (idle, socket gone, receiver gone) -> Disposed, or Open -> Disposed, by compare-and-swap. Whoever
-/// leaves Open closes the socket and then the receiver, once; everybody else returns at once, so that a receiver which disposes the sender from within
-/// its own disposal, as the contract allows, can't dead-lock. The state tells a caller which error a socket that vanished underneath means.
-/// </remarks>
+/// <summary>One session of a <see cref="PacketListenerProxy"/>: a socket, and a loop that receives from it.</summary>
 internal sealed partial class PacketListenerSession(
     IPacketConnection connection,
     IPacketResponseReceiver receiver,
     IdleSweeper sweeper,
-    TimeProvider timeProvider,
-    PacketListenerCounters counters) : IPacketRequestSender, IIdleSession, IThreadPoolWorkItem
+    PacketListenerCounters counters,
+    bool responsesProlong) : PacketSession(receiver, sweeper, counters), IThreadPoolWorkItem
 {
-    private const int Open = 0;
-    private const int Closed = 1;
-    private const int Disposed = 2;
+    private readonly EndPointSpelling _spelling = new();
 
     // The last unreachable destination that nobody was told of yet.
-    private NetworkException? _unreachable;
-    private long _lastActivity = timeProvider.GetTimestamp();
-    private int _state;
-
-    public long LastActivity => Volatile.Read(ref _lastActivity);
-
-    public int SweepIndex { get; set; } = -1;
+    private Unreachable? _unreachable;
 
     public void Start()
     {
-        Interlocked.Increment(ref counters.SessionsOpened);
-        Interlocked.Increment(ref counters.ActiveSessions);
-        sweeper.Add(this);
+        Begin();
 
         // On the pool, not here: datagrams may be there already, and the caller must not be made to deliver them.
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
@@ -41,19 +26,17 @@ internal sealed partial class PacketListenerSession(
 
     public void Execute() => _ = ReceiveLoopAsync();
 
-    public ValueTask WriteToAsync(ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken = default)
+    public override ValueTask WriteToAsync(ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        ThrowIfNotOpen();
         if (payload.IsEmpty)
         {
-            return ValueTask.CompletedTask;
+            return IgnoreEmpty();
         }
 
+        EnterWrite(destination.Port);
+        _spelling.Note(destination);
         ThrowIfUnreachable(destination);
-
-        // Before sending: a sweep that comes in between finds the session busy, and one that was faster makes the send fail with Closed, never silently.
-        Volatile.Write(ref _lastActivity, timeProvider.GetTimestamp());
         ValueTask send;
         try
         {
@@ -61,7 +44,7 @@ internal sealed partial class PacketListenerSession(
         }
         catch (Exception exception)
         {
-            throw SendFailed(exception);
+            throw SendFailed(exception, cancellationToken);
         }
 
         if (send.IsCompletedSuccessfully)
@@ -71,29 +54,13 @@ internal sealed partial class PacketListenerSession(
             return ValueTask.CompletedTask;
         }
 
-        return FinishSendAsync(send);
+        return FinishSendAsync(send, cancellationToken);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        int previous = Interlocked.Exchange(ref _state, Disposed);
-        if (previous == Open)
-        {
-            await CloseAsync().ConfigureAwait(false);
-        }
-    }
-
-    public void Expire()
-    {
-        if (Interlocked.CompareExchange(ref _state, Closed, Open) == Open)
-        {
-            Interlocked.Increment(ref counters.SessionsExpired);
-            _ = CloseUnobservedAsync();
-        }
-    }
+    protected override ValueTask CloseUpstreamAsync() => connection.DisposeAsync();
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask FinishSendAsync(ValueTask send)
+    private async ValueTask FinishSendAsync(ValueTask send, CancellationToken cancellationToken)
     {
         try
         {
@@ -102,73 +69,31 @@ internal sealed partial class PacketListenerSession(
         }
         catch (Exception exception)
         {
-            throw SendFailed(exception);
-        }
-    }
-
-    private void ThrowIfNotOpen()
-    {
-        switch (Volatile.Read(ref _state))
-        {
-            case Closed:
-                throw new NetworkException(NetworkError.Closed, "The packet session has ended.");
-            case Disposed:
-                throw new ObjectDisposedException(nameof(IPacketRequestSender));
+            throw SendFailed(exception, cancellationToken);
         }
     }
 
     /// <summary>Once per report, as a connected socket does: the datagram after it is sent again, for the host may have come up meanwhile.</summary>
     private void ThrowIfUnreachable(IPEndPoint destination)
     {
-        if (Volatile.Read(ref _unreachable) is { } report
-            && destination.Equals(report.Destination)
-            && Interlocked.CompareExchange(ref _unreachable, null, report) == report)
+        if (Volatile.Read(ref _unreachable) is { } unreachable
+            && destination.Equals(unreachable.Destination)
+            && Interlocked.CompareExchange(ref _unreachable, null, unreachable) == unreachable)
         {
-            Volatile.Write(ref _lastActivity, timeProvider.GetTimestamp());
-            throw new NetworkException(report.Error, report.Message, report);
+            throw new NetworkException(unreachable.Report.Error, unreachable.Report.Message, unreachable.Report);
         }
     }
 
-    private Exception SendFailed(Exception exception)
+    private Exception SendFailed(Exception exception, CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _state) == Disposed)
+        Exception translated = Translate(exception, cancellationToken);
+        if (translated is NetworkException)
         {
-            return new ObjectDisposedException(nameof(IPacketRequestSender));
+            Interlocked.Increment(ref counters.SendErrors);
         }
 
-        if (exception is OperationCanceledException)
-        {
-            return exception;
-        }
-
-        Interlocked.Increment(ref counters.SendErrors);
-        return NetworkErrors.Wrap(exception);
+        return translated;
     }
 
-    private async ValueTask CloseAsync()
-    {
-        sweeper.Remove(this);
-        Interlocked.Decrement(ref counters.ActiveSessions);
-        try
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            await receiver.DisposeAsync().ConfigureAwait(false);
-        }
-    }
-
-    private async Task CloseUnobservedAsync()
-    {
-        try
-        {
-            await CloseAsync().ConfigureAwait(false);
-        }
-        catch (Exception)
-        {
-            // Foreign code failed in its disposal and there is no caller to tell.
-            Interlocked.Increment(ref counters.DisposeErrors);
-        }
-    }
+    private sealed record Unreachable(NetworkException Report, IPEndPoint Destination);
 }

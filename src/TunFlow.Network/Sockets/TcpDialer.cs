@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace TunFlow.Network;
 
 /// <summary>Dials TCP connections with the system's sockets.</summary>
-/// <remarks>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724).</remarks>
+/// <remarks>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724). The configurator doesn't reach the system's resolver: a VPN client dials addresses, or names through <see cref="HappyEyeballsStreamDialer"/> with a resolver of its own.</remarks>
 /// <param name="configurator">Prepares each socket before it is connected.</param>
 public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
 {
@@ -52,22 +52,13 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         {
             IPEndPoint address => ConnectAsync(address, cancellationToken),
             DnsEndPoint name => ConnectAsync(name, cancellationToken),
-            _ => throw new ArgumentException($"TCP can't connect to a {remote.GetType().Name}.", nameof(remote)),
+            _ => throw SocketEndPoints.Unsupported(remote),
         };
     }
 
     private async ValueTask<StreamConnection> ConnectAsync(DnsEndPoint name, CancellationToken cancellationToken)
     {
-        IPAddress[] addresses;
-        try
-        {
-            addresses = await Dns.GetHostAddressesAsync(name.Host, name.AddressFamily, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is SocketException or ArgumentException)
-        {
-            throw new NetworkException(NetworkError.NameNotResolved, $"{name.Host} could not be resolved: {exception.Message}", exception);
-        }
-
+        IPAddress[] addresses = await SocketEndPoints.ResolveAsync(name, cancellationToken).ConfigureAwait(false);
         List<NetworkException> failures = [];
         for (int i = 0; i < addresses.Length; i++)
         {
@@ -90,16 +81,13 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         }
 
         // The first address is the one the system prefers: its error says more than that of a last resort.
-        throw failures.Count > 0 ? failures[0] : new NetworkException(NetworkError.NameNotResolved, $"{name.Host} has no address.");
+        throw failures[0];
     }
 
     private async ValueTask<StreamConnection> ConnectAsync(IPEndPoint remote, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (remote.Address.IsIPv4MappedToIPv6)
-        {
-            remote = new IPEndPoint(remote.Address.MapToIPv4(), remote.Port);
-        }
+        remote = SocketEndPoints.Unmap(remote);
 
         Socket? socket = null;
         try

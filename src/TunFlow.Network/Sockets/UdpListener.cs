@@ -11,7 +11,7 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
     // mstcpip.h: SIO_UDP_CONNRESET. Without it one ICMP port unreachable makes later receives fail on Windows.
     private const int WindowsUdpConnectionReset = unchecked((int)0x9800000C);
 
-    /// <summary>The local address to bind to, or null for any address of both families and a free port.</summary>
+    /// <summary>The local address to bind to, or null for any address and a free port. Any address, <see cref="IPAddress.IPv6Any"/> too, means both families, and <see cref="IPAddress.Any"/> IPv4 alone. Port 0 is a free one.</summary>
     public IPEndPoint? LocalEndPoint { get; init; }
 
     /// <inheritdoc/>
@@ -30,7 +30,7 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
             }
 
             bool hasErrorQueue = LinuxErrorQueue.TryEnable(socket);
-            socket.Bind(LocalEndPoint ?? new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0));
+            socket.Bind(FindLocal(socket.AddressFamily));
             return ValueTask.FromResult<IPacketConnection>(new SocketPacketConnection(socket, dualMode, hasErrorQueue));
         }
         catch (Exception exception)
@@ -40,9 +40,14 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
         }
     }
 
+    // On a system without IPv6 any address is an IPv4 one.
+    private IPEndPoint FindLocal(AddressFamily family) => LocalEndPoint is { } local && local.AddressFamily == family
+        ? local
+        : new IPEndPoint(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, LocalEndPoint?.Port ?? 0);
+
     private Socket CreateSocket()
     {
-        if (LocalEndPoint is { } local)
+        if (LocalEndPoint is { } local && !local.Address.Equals(IPAddress.IPv6Any))
         {
             return new Socket(local.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         }

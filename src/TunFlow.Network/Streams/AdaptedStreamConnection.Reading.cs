@@ -42,9 +42,12 @@ internal sealed partial class AdaptedStreamConnection
             if (!buffer.IsEmpty)
             {
                 // A TLS record that is cut short can't be continued: there a write is cancelled before it starts or not at all.
-                CancellationToken midway = _stream is SslStream ? CancellationToken.None : cancellationToken;
-                await _stream.WriteAsync(buffer, midway).ConfigureAwait(false);
-                await _stream.FlushAsync(midway).ConfigureAwait(false);
+                using CancellationTokenSource? midway = _stream is SslStream || !cancellationToken.CanBeCanceled
+                    ? null
+                    : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+                CancellationToken stop = midway?.Token ?? _closing.Token;
+                await _stream.WriteAsync(buffer, stop).ConfigureAwait(false);
+                await _stream.FlushAsync(stop).ConfigureAwait(false);
             }
         }
         catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)
@@ -102,12 +105,16 @@ internal sealed partial class AdaptedStreamConnection
                     continue;
                 }
 
+                _waited = true;
                 if (buffer.IsEmpty)
                 {
                     return 0;
                 }
 
-                read = await _stream.ReadAsync(buffer, CancellationToken.None).ConfigureAwait(false);
+                _waited = false;
+                read = _tls is null
+                    ? await _stream.ReadAsync(buffer, CancellationToken.None).ConfigureAwait(false)
+                    : await _tls.ReadAsync(buffer).ConfigureAwait(false);
                 return read == 0 ? EndOfReads() : read;
             }
         }
@@ -125,12 +132,15 @@ internal sealed partial class AdaptedStreamConnection
     {
         if (CanWaitForData)
         {
-            return _stream.ReadAsync(Memory<byte>.Empty, CancellationToken.None).AsTask();
+            return ReadStreamAsync(Memory<byte>.Empty);
         }
 
         _ahead ??= ArrayPool<byte>.Shared.Rent(AheadBufferSize);
-        return _stream.ReadAsync(_ahead.AsMemory(), CancellationToken.None).AsTask();
+        return ReadStreamAsync(_ahead.AsMemory());
     }
+
+    private Task<int> ReadStreamAsync(Memory<byte> buffer) =>
+        _tls is null ? _stream.ReadAsync(buffer, CancellationToken.None).AsTask() : _tls.ReadAsync(buffer);
 
     private int TakeAhead(Span<byte> destination)
     {
@@ -178,7 +188,7 @@ internal sealed partial class AdaptedStreamConnection
                 await pending.ConfigureAwait(false);
             }
 
-            while (await _stream.ReadAsync(buffer.AsMemory(), CancellationToken.None).ConfigureAwait(false) > 0)
+            while (await ReadStreamAsync(buffer.AsMemory()).ConfigureAwait(false) > 0)
             {
             }
 

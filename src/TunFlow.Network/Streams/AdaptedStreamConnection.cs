@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -10,13 +11,18 @@ namespace TunFlow.Network;
 /// on in the background (<see cref="_background"/>) and the next caller gets its result. Streams that can wait for data do so without a buffer;
 /// for the others a pooled one is held while they wait. Bytes that were read ahead stay in that buffer until somebody takes them.
 /// </remarks>
+[SuppressMessage("Reliability", "CA2213", Justification = "_closing has no timer and no handle, and a write that just starts may still look at it.")]
 internal sealed partial class AdaptedStreamConnection : StreamConnection
 {
     private readonly Stream _stream;
+    private readonly SslGate? _tls;
     private readonly StreamConnectionOptions _options;
     private readonly ClosedSignal _readsClosed = new();
     private readonly ClosedSignal _writesClosed = new();
     private readonly TaskCompletionSource _readsStopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Cancelled when the connection is closed: a pending write of the stream's may not notice otherwise.
+    private readonly CancellationTokenSource _closing = new();
     private Task<int>? _background;
     private byte[]? _ahead;
     private int _aheadStart;
@@ -33,9 +39,10 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
     {
         _stream = stream;
         _options = options;
+        _tls = stream is SslStream ssl ? new SslGate(ssl) : null;
         CanWaitForData = options.CanWaitForData || stream is NetworkStream or SslStream or StreamConnection { CanWaitForData: true };
         Socket? socket = (stream as NetworkStream)?.Socket;
-        StreamConnection? connection = stream as StreamConnection;
+        StreamConnection? connection = options.Transport ?? stream as StreamConnection;
         LocalEndPoint = options.LocalEndPoint ?? connection?.LocalEndPoint ?? socket?.LocalEndPoint;
         RemoteEndPoint = options.RemoteEndPoint ?? connection?.RemoteEndPoint ?? socket?.RemoteEndPoint;
     }
@@ -54,6 +61,9 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
 
     public override bool CanWaitForData { get; }
 
+    // A wait for data ended and nobody has read since. Belongs to whoever holds _reading.
+    private bool _waited;
+
     private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
     public override async ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default)
@@ -69,8 +79,8 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
             }
 
             ThrowIfFaulted();
-            _writesCompleted = true;
             await HalfCloseAsync(cancellationToken).ConfigureAwait(false);
+            _writesCompleted = true;
             _writesClosed.Complete();
         }
         catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)
@@ -111,7 +121,7 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
     {
         if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            End(abortive: Volatile.Read(ref _writing) != 0 || _aheadEnd > _aheadStart);
+            End(abortive: Volatile.Read(ref _writing) != 0 || HasUnreadData());
         }
 
         base.Dispose(disposing);
@@ -146,9 +156,9 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
         }
 
         NetworkError error = NetworkErrors.Classify(exception);
-        if (error == NetworkError.ConnectionAborted && _stream is NetworkStream && !_writesCompleted && !OperatingSystem.IsWindows())
+        if (error == NetworkError.ConnectionAborted && exception.GetBaseException() is SocketException && !_writesCompleted && !OperatingSystem.IsWindows())
         {
-            // EPIPE without our own shutdown(): the peer's RST was told to another call.
+            // EPIPE of a socket below, without our own shutdown(): the peer's RST was told to another call.
             error = NetworkError.ConnectionReset;
         }
 

@@ -8,7 +8,7 @@ public abstract partial class StreamConnection
     /// <summary>Makes a connection of any readable and writable stream: <c>SslStream</c>, <c>NetworkStream</c>, a pipe, a WebSocket stream.</summary>
     /// <param name="stream">The stream, owned by the connection from now on.</param>
     /// <param name="options">How to half-close and abort it, and its endpoints. By default a <c>NetworkStream</c> shuts its socket down, an <c>SslStream</c> sends close_notify, a <see cref="StreamConnection"/> does it itself, and any other stream can't half-close: <see cref="CompleteWritesAsync"/> then only ends writing on this side.</param>
-    /// <remarks>Reads and writes through an adapted stream allocate. A write to an <c>SslStream</c> that has started can't be cancelled. An <c>SslStream</c> can be reset only through <see cref="StreamConnectionOptions.Abort"/>; without it the transport is just closed, and the missing close_notify tells the peer.</remarks>
+    /// <remarks>Reads and writes through an adapted stream allocate. A write to an <c>SslStream</c> that has started can't be cancelled. An <c>SslStream</c> can be reset only through <see cref="StreamConnectionOptions.Transport"/> or <see cref="StreamConnectionOptions.Abort"/>; without them aborting just closes the transport, and only the missing close_notify tells the peer.</remarks>
     /// <returns>The connection; <paramref name="stream"/> itself if it is a <see cref="StreamConnection"/> already and there are no options.</returns>
     /// <exception cref="ArgumentException">The stream can't be read or can't be written.</exception>
     public static StreamConnection Create(Stream stream, StreamConnectionOptions? options = null)

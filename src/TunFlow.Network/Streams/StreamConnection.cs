@@ -9,9 +9,9 @@ namespace TunFlow.Network;
 /// <see cref="InvalidOperationException"/>. Cancelling a read or a write never ends the connection and loses no received byte; a cancelled
 /// write may have sent a part of its data.</para>
 /// <para>Disposing closes like a socket does: what was written is still delivered in the background, followed by a FIN; if received data
-/// was never read, the peer gets an RST instead. Disposing is idempotent and allowed at any time from any thread; pending and later calls
-/// throw <see cref="ObjectDisposedException"/>. A reset by the peer is <see cref="NetworkException"/> with <see cref="NetworkError.ConnectionReset"/>,
-/// never an end of stream.</para>
+/// was never read, or a write is pending that disposing cuts short, the peer gets an RST instead. Disposing is idempotent and allowed at any
+/// time from any thread; pending and later calls throw <see cref="ObjectDisposedException"/>. A reset by the peer is
+/// <see cref="NetworkException"/> with <see cref="NetworkError.ConnectionReset"/>, never an end of stream.</para>
 /// </remarks>
 public abstract partial class StreamConnection : Stream
 {

@@ -16,6 +16,9 @@ internal sealed class FlowConformanceTests : StreamConnectionConformance
 {
     private static readonly IPEndPoint Server = IPEndPoint.Parse("198.51.100.1:80");
 
+    // Each pair has a stack and a TUN of its own.
+    protected override int RaceRounds => 30;
+
     protected override async Task<ConnectionPair> ConnectAsync()
     {
         TaskCompletionSource<StreamConnection> accepted = new(TaskCreationOptions.RunContinuationsAsynchronously);

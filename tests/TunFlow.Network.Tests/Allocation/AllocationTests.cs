@@ -124,6 +124,56 @@ internal sealed class AllocationTests
     }
 
     [Test]
+    public async Task WrappedRoundTripsAllocateNothing()
+    {
+        ConnectionPair pair = await TcpLoopback.DialAsync(new TcpDialer());
+        StreamConnection subject = StreamConnection.Wrap(StreamConnection.Wrap(pair.Subject, new PassingStream(pair.Subject), null), null, new PassingStream(pair.Subject));
+        byte[] there = new byte[100];
+        byte[] back = new byte[100];
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                await subject.WriteAsync(there);
+                int received = await pair.Peer.ReadAsync(there);
+                ValueTask<int> read = subject.ReadAsync(back);
+                await pair.Peer.WriteAsync(there.AsMemory(0, received));
+                await read;
+            }
+        });
+        await subject.DisposeAsync();
+        await pair.DisposeAsync();
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task ConnectedDatagramsAllocateNothing(bool overListener)
+    {
+        using Socket server = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        server.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        IPacketDialer dialer = overListener ? new PacketListenerDialer(new UdpListener()) : new UdpDialer();
+        await using IConnectedPacketConnection connection = await dialer.DialPacketAsync(server.LocalEndPoint!);
+        SocketAddress from = new(AddressFamily.InterNetwork);
+        byte[] payload = new byte[1200];
+        byte[] buffer = new byte[1500];
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                ValueTask<ReceivedDatagram> receive = connection.ReceiveAsync(i % 2 == 0 ? Memory<byte>.Empty : buffer);
+                await connection.SendAsync(payload);
+                int length = server.ReceiveFrom(payload, SocketFlags.None, from);
+                server.SendTo(payload.AsSpan(0, length), SocketFlags.None, from);
+                await receive;
+                if (i % 2 == 0)
+                {
+                    await connection.ReceiveAsync(buffer);
+                }
+            }
+        });
+    }
+
+    [Test]
     public async Task DatagramsThroughASessionAllocateNothing()
     {
         using Socket server = new(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
@@ -193,6 +243,15 @@ internal sealed class AllocationTests
         }
 
         return least;
+    }
+
+    private sealed class PassingStream(StreamConnection inner) : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class CountingReceiver : IPacketResponseReceiver

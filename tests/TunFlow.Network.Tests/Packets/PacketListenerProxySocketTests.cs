@@ -69,6 +69,41 @@ internal sealed class PacketListenerProxySocketTests
         Assert.That(proxy.GetStatistics().ActiveSessions, Is.Zero);
     }
 
+    [TestCase("127.0.0.1")]
+    [TestCase("::1")]
+    public async Task A_refused_destination_costs_the_session_nothing_else(string address)
+    {
+        using Socket server = Bind(address);
+        IPEndPoint refusing;
+        using (Socket gone = Bind(address))
+        {
+            refusing = (IPEndPoint)gone.LocalEndPoint!;
+        }
+
+        PacketListenerProxy proxy = new(new UdpListener());
+        RecordingReceiver receiver = new();
+        await using IPacketRequestSender sender = await proxy.NewSessionAsync(receiver);
+        byte[] buffer = new byte[16];
+        for (byte i = 0; i < 50; i++)
+        {
+            try
+            {
+                await sender.WriteToAsync(new byte[] { 0xFF }, refusing);
+            }
+            catch (NetworkException exception)
+            {
+                Assert.That(exception.Error, Is.EqualTo(NetworkError.PortUnreachable));
+            }
+
+            await sender.WriteToAsync(new[] { i }, (IPEndPoint)server.LocalEndPoint!);
+            SocketReceiveFromResult request = await server.ReceiveFromAsync(buffer, server.LocalEndPoint!).WaitAsync(s_limit);
+            await server.SendToAsync(buffer.AsMemory(0, request.ReceivedBytes), request.RemoteEndPoint);
+            Assert.That((await receiver.NextAsync()).Payload, Is.EqualTo(new[] { i }));
+        }
+
+        Assert.That((receiver.DisposeCount, proxy.GetStatistics().ActiveSessions), Is.EqualTo((0, 1L)));
+    }
+
     private static Socket Bind(string address)
     {
         IPEndPoint local = new(IPAddress.Parse(address), 0);

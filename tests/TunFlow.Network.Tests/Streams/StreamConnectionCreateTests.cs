@@ -2,8 +2,6 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
@@ -128,20 +126,9 @@ internal sealed class StreamConnectionCreateTests
 
     private static async Task<(StreamConnection Client, StreamConnection Server)> TlsPairAsync()
     {
-        using RSA key = RSA.Create(2048);
-        CertificateRequest request = new("CN=test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        using X509Certificate2 temporary = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        X509Certificate2 certificate = X509CertificateLoader.LoadPkcs12(temporary.Export(X509ContentType.Pfx), null);
         (Socket client, Socket server) = await TcpLoopback.ConnectSocketsAsync();
-        SslStream clientTls = new(new NetworkStream(client, ownsSocket: true));
-        SslStream serverTls = new(new NetworkStream(server, ownsSocket: true));
-        await Task.WhenAll(
-            clientTls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
-            {
-                TargetHost = "test",
-                RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.GetCertHashString() == certificate.GetCertHashString(),
-            }),
-            serverTls.AuthenticateAsServerAsync(certificate)).WaitAsync(s_limit);
+        (SslStream clientTls, SslStream serverTls) = await TlsLoopback.AuthenticateAsync(
+            new NetworkStream(client, ownsSocket: true), new NetworkStream(server, ownsSocket: true));
         return (StreamConnection.Create(clientTls), StreamConnection.Create(serverTls));
     }
 

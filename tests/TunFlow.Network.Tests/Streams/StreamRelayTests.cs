@@ -104,6 +104,73 @@ internal sealed class StreamRelayTests(bool canWait)
         Assert.That(await _first.ReadAsync(new byte[1], _patience.Token), Is.Zero);
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task AResetAfterTheHalfCloseOfTheSameSideIsPassedOn(bool client)
+    {
+        (StreamConnection resetting, StreamConnection other) = client ? (_client, _server) : (_server, _client);
+        Task<StreamRelayResult> relay = StreamRelay.RunAsync(_first, _second);
+        await resetting.CompleteWritesAsync(_patience.Token);
+        Assert.That(await other.ReadAsync(new byte[1], _patience.Token), Is.Zero);
+        resetting.Abort();
+
+        // Without anybody reading the broken side only a write can meet the RST.
+        await Assert.CatchAsync<NetworkException>(async () =>
+        {
+            while (true)
+            {
+                await other.WriteAsync(new byte[1000], _patience.Token);
+                await Task.Delay(2, _patience.Token);
+            }
+        });
+        Exception? error = (await relay.WaitAsync(s_limit)).Error;
+        Assert.That(NetworkErrors.Is(error, NetworkError.ConnectionReset), Is.True, $"{error}");
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task DisposingOneSideFromOutsideResetsTheOther(bool abort)
+    {
+        Task<StreamRelayResult> relay = StreamRelay.RunAsync(_first, _second);
+        if (abort)
+        {
+            _first.Abort();
+        }
+        else
+        {
+            await _first.DisposeAsync();
+        }
+
+        Assert.That(NetworkErrors.Is((await relay.WaitAsync(s_limit)).Error, NetworkError.Closed), Is.True);
+        Assert.That((await Assert.ThrowsAsync<NetworkException>(async () => await _server.ReadExactlyAsync(new byte[1], _patience.Token))).Error, Is.EqualTo(NetworkError.ConnectionReset));
+    }
+
+    [Test]
+    public async Task DisposingASideThatIsOnlyWrittenToIsNoticedThoughNothingIsWritten()
+    {
+        Task<StreamRelayResult> relay = StreamRelay.RunAsync(_first, _second);
+        await _server.CompleteWritesAsync(_patience.Token);
+        Assert.That(await _client.ReadAsync(new byte[1], _patience.Token), Is.Zero);
+        await _second.DisposeAsync();
+        Assert.That(NetworkErrors.Is((await relay.WaitAsync(s_limit)).Error, NetworkError.Closed), Is.True);
+    }
+
+    [Test]
+    public async Task ATokenThatIsCancelledAlreadyAbortsBoth()
+    {
+        StreamRelayResult result = await StreamRelay.RunAsync(_first, _second, new CancellationToken(canceled: true)).WaitAsync(s_limit);
+        Assert.That(result.Error, Is.InstanceOf<OperationCanceledException>());
+        Assert.That((_first.CanRead, _second.CanRead), Is.EqualTo((false, false)));
+    }
+
+    [Test]
+    public async Task WrongArgumentsAreRejected()
+    {
+        await Assert.ThrowsAsync<ArgumentNullException>(() => StreamRelay.RunAsync(null!, _second));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => StreamRelay.RunAsync(_first, null!));
+        await Assert.ThrowsAsync<ArgumentException>(() => StreamRelay.RunAsync(_first, _first));
+    }
+
     private async Task<(StreamConnection Outer, StreamConnection Inner)> PairAsync()
     {
         (Socket client, Socket server) = await TcpLoopback.ConnectSocketsAsync();

@@ -1,0 +1,168 @@
+using System.Net;
+
+namespace TunFlow.Network;
+
+/// <content>What is intercepted.</content>
+internal sealed partial class DnsInterceptSession
+{
+    // An unreachable remote resolver that nobody was told of yet; zero is none.
+    private int _unreachable;
+
+    /// <summary>For receivers that can't be told: the next query fails.</summary>
+    public void NoteUnreachable(NetworkError error) => Volatile.Write(ref _unreachable, (int)error);
+
+    private async ValueTask QueryAsync(ReadOnlyMemory<byte> payload, IPEndPoint localResolver, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfUnreachable();
+        int questionEnd = DnsDatagrams.FindQuestionEnd(payload.Span);
+        if (questionEnd < 0 || DnsDatagrams.IsResponse(payload.Span))
+        {
+            Interlocked.Increment(ref Counters.MalformedQueries);
+            throw new NetworkException(NetworkError.ProtocolViolation, $"What was sent to the resolver {localResolver} is no DNS query.");
+        }
+
+        if (!await TryRepeatAsync(payload, cancellationToken).ConfigureAwait(false))
+        {
+            await AskAsync(payload, questionEnd, localResolver, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <returns>False if the query isn't pending.</returns>
+    private async ValueTask<bool> TryRepeatAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    {
+        DnsInterceptQuery? pending;
+        lock (_lock)
+        {
+            pending = FindLocked(payload.Span);
+        }
+
+        if (pending is null)
+        {
+            return false;
+        }
+
+        pending.Prolong();
+        Interlocked.Increment(ref Counters.QueriesRepeated);
+        if (!pending.IsReady)
+        {
+            // It goes out as soon as its session is open; once is enough.
+            return true;
+        }
+
+        try
+        {
+            await pending.SendAsync(payload, proxy.RemoteResolver, cancellationToken).ConfigureAwait(false);
+            Interlocked.Increment(ref Counters.QueriesSent);
+            return true;
+        }
+        catch (Exception exception) when (IsEnd(exception) && IsOpen)
+        {
+            // It was answered, or given up, in this very moment.
+            return false;
+        }
+        catch (Exception exception)
+        {
+            throw QueryFailed(exception, pending, cancellationToken);
+        }
+    }
+
+    private async ValueTask AskAsync(ReadOnlyMemory<byte> payload, int questionEnd, IPEndPoint localResolver, CancellationToken cancellationToken)
+    {
+        CancellationTokenSource cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _lifetime.Token);
+        CancellationToken token = cancellation.Token;
+        DnsInterceptQuery query = new(this, localResolver, payload[..questionEnd].ToArray(), cancellation);
+        try
+        {
+            Enlist(query);
+        }
+        catch (Exception exception)
+        {
+            cancellation.Dispose();
+            throw Translate(exception, cancellationToken);
+        }
+
+        try
+        {
+            proxy.QuerySweeper.Add(query);
+            if (query.IsEnded)
+            {
+                // It ended in between and was not there to be removed.
+                proxy.QuerySweeper.Remove(query);
+            }
+
+            await query.OpenAsync(proxy.DnsProxy, token).ConfigureAwait(false);
+            await query.SendAsync(payload, proxy.RemoteResolver, cancellationToken).ConfigureAwait(false);
+            Interlocked.Increment(ref Counters.QueriesSent);
+        }
+        catch (Exception) when (query.IsAnswered)
+        {
+            // A session that answers before its send returns was disposed for it in the middle of that send.
+            Interlocked.Increment(ref Counters.QueriesSent);
+        }
+        catch (Exception exception)
+        {
+            await query.EndUnobservedAsync(failed: true).ConfigureAwait(false);
+            throw QueryFailed(exception, query, cancellationToken);
+        }
+    }
+
+    private void Enlist(DnsInterceptQuery query)
+    {
+        lock (_lock)
+        {
+            ThrowIfEndingLocked();
+            int pending = _children.Count - (_default is null ? 0 : 1) - (_opening is null ? 0 : 1);
+            if (pending < proxy.MaxPendingQueriesPerSession && proxy.TryTakePlace())
+            {
+                _children.Add(query);
+                return;
+            }
+        }
+
+        Interlocked.Increment(ref Counters.QueriesRefused);
+        throw new NetworkException(NetworkError.ResourceExhausted, "Too many DNS queries wait for their answers.");
+    }
+
+    private DnsInterceptQuery? FindLocked(ReadOnlySpan<byte> payload)
+    {
+        foreach (DnsInterceptChild child in _children)
+        {
+            if (child is DnsInterceptQuery { IsEnded: false } query && query.IsRepeatedBy(payload))
+            {
+                return query;
+            }
+        }
+
+        return null;
+    }
+
+    private Exception QueryFailed(Exception exception, DnsInterceptQuery query, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref Counters.QueriesFailed);
+        if (IsOpen && !cancellationToken.IsCancellationRequested)
+        {
+            if (query.TimedOut)
+            {
+                return new NetworkException(NetworkError.TimedOut, "The DNS proxy opened no session in time.", exception);
+            }
+
+            if (IsEnd(exception))
+            {
+                // Not Closed: that would say that this session ended, and the other inner ones with it.
+                return new NetworkException(NetworkError.ConnectionAborted, "The session of the DNS proxy ended before the query was sent.", exception);
+            }
+        }
+
+        return Translate(exception, cancellationToken);
+    }
+
+    private void ThrowIfUnreachable()
+    {
+        NetworkError error = (NetworkError)Interlocked.Exchange(ref _unreachable, 0);
+        if (error != NetworkError.Unknown)
+        {
+            throw new NetworkException(error, $"The resolver can't be reached: {NetworkErrors.Describe(error)}");
+        }
+    }
+}
