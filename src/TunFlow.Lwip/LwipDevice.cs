@@ -61,8 +61,27 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
     /// <summary>The native stack was freed: nothing of the device is in use any more.</summary>
     internal bool IsReleased => _stack.IsDestroyed;
 
-    /// <summary>Sends all output to a sink from now on, instead of to reads. To be called before the first packet.</summary>
-    internal void AttachSink(IOutputSink sink) => Volatile.Write(ref _pusher, new OutputPusher(_stack, _final, sink));
+    /// <summary>Sends all output to a sink from now on, instead of to reads. No read may be pending.</summary>
+    internal void AttachSink(IOutputSink sink)
+    {
+        OutputPusher pusher = new(_stack, _final, sink);
+        Volatile.Write(ref _pusher, pusher);
+        // Full fence: whoever still saw the state before queued his packets before it.
+        Interlocked.MemoryBarrier();
+        pusher.Drain();
+    }
+
+    /// <summary>Output waits for reads again, or for the next sink. The sink isn't called any more once this returns.</summary>
+    internal void DetachSink()
+    {
+        if (Interlocked.Exchange(ref _pusher, null) is not { } pusher)
+            return;
+        pusher.Close();
+        _reader.Wake();
+    }
+
+    /// <summary>What <see cref="ReadBatchAsync"/> may leave undone from now on.</summary>
+    internal void SetReadOffloads(PacketOffloads offloads) => _reader.Offloads = offloads;
 
     void IStackOwner.OnStackLeft()
     {

@@ -13,7 +13,7 @@ internal sealed class OutputReader : IDisposable
 
     private readonly LwipStack _stack;
     private readonly FinalOutput _final;
-    private readonly PacketOffloads _offloads;
+    private volatile PacketOffloads _offloads;
     private readonly AsyncSignal _signal = new();
     private readonly nint[] _taken = new nint[BatchSize];
     private int _next;
@@ -28,6 +28,9 @@ internal sealed class OutputReader : IDisposable
         _final = final;
         _offloads = offloads;
     }
+
+    /// <summary>What batches may leave undone.</summary>
+    public PacketOffloads Offloads { set => _offloads = value; }
 
     /// <summary>There may be packets.</summary>
     public void Wake() => _signal.Set();

@@ -12,6 +12,9 @@ internal interface IPacketEngine
     /// <summary>Takes no more packets from the device; those of the stack still go to it.</summary>
     void StopInput();
 
+    /// <summary>Lets go of the device, whose place another takes. The stack goes on, and its output waits.</summary>
+    ValueTask DetachAsync();
+
     /// <summary>The stack is disposed: passes on what is left of its output, and frees everything.</summary>
     ValueTask StopAsync();
 }

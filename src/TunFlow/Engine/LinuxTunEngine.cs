@@ -35,14 +35,14 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         _stack = stack;
         _blocks = new InputBlocks(stack);
         _offloads = tun.SupportedOffloads;
-        stack.AttachSink(this);
+        _tun.ClaimReader();
     }
 
     public Task Completion => _completion.Task;
 
     public void Start()
     {
-        _tun.ClaimReader();
+        _stack.AttachSink(this);
         _thread = new Thread(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
         _thread.Start();
     }
@@ -51,6 +51,13 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     {
         _stopping = true;
         _stop.Set();
+    }
+
+    public async ValueTask DetachAsync()
+    {
+        StopInput();
+        await StopAsync().ConfigureAwait(false);
+        _stack.DetachSink();
     }
 
     public async ValueTask StopAsync()
