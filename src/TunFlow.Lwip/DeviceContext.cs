@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using TunFlow.Network;
@@ -12,11 +13,15 @@ internal sealed class DeviceContext
         Upstreams = new Upstreams(dialer, packetProxy);
         Options = options;
         Log = options.LoggerFactory?.CreateLogger("TunFlow.Lwip") ?? NullLogger.Instance;
+        Loops = new LoopGuard(options.ProxyEndPoints);
         AcceptedDials = new DialGate(options.MaxPendingDials, options.MaxPendingDialsPerSource);
     }
 
     /// <summary>Who opens flows and sessions from now on.</summary>
     public Upstreams Upstreams { get; }
+
+    /// <summary>Knows the tunnel's own traffic.</summary>
+    public LoopGuard Loops { get; }
 
     /// <summary>Bounds the dials of flows that were accepted before they were dialled.</summary>
     public DialGate AcceptedDials { get; }
@@ -44,6 +49,17 @@ internal sealed class DeviceContext
         }
 
         return error;
+    }
+
+    /// <summary>Whether a flow is the tunnel's own traffic come back; counts it then, and tells the first time.</summary>
+    public bool IsLoop(IPEndPoint source, IPEndPoint destination)
+    {
+        if (!Loops.IsOwn(destination))
+            return false;
+        Interlocked.Increment(ref Counters.LoopsRefused);
+        if (Loops.IsFirst())
+            LwipLog.LoopDetected(Log, source, destination);
+        return true;
     }
 
     /// <summary>Disposes something of the user's; what it throws is counted.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using TunFlow.Network;
 
@@ -15,6 +16,9 @@ public sealed record LwipDeviceOptions
 
     /// <summary>Decides about each flow before it is answered. Default null: every flow goes to the device's dialer or packet proxy.</summary>
     public FlowPolicy? Policy { get; init; }
+
+    /// <summary>Endpoints that only the tunnel's own proxy connections go to. A flow to one of them that comes out of the TUN is such a connection gone astray, which would loop for ever: it is refused, counted, and the first one logged. Default: none.</summary>
+    public IReadOnlyCollection<IPEndPoint> ProxyEndPoints { get; init; } = [];
 
     /// <summary>How long <see cref="AcceptMode.DialAtFirstPayload"/> waits for the application to speak before it dials anyway. Default 1 second, at most 1 minute.</summary>
     public TimeSpan FirstPayloadTimeout { get; init; } = TimeSpan.FromSeconds(1);
@@ -97,6 +101,7 @@ public sealed record LwipDeviceOptions
     public void Validate()
     {
         ArgumentNullException.ThrowIfNull(TimeProvider);
+        ArgumentNullException.ThrowIfNull(ProxyEndPoints);
         InRange(Mtu, 576, 65_535, nameof(Mtu));
         InRange(DialTimeout, TimeSpan.FromMinutes(10), nameof(DialTimeout));
         if (!Enum.IsDefined(AcceptMode))

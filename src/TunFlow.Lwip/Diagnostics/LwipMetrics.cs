@@ -56,6 +56,7 @@ internal sealed class LwipMetrics : IDisposable
         Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
         CountByDirection("tunflow.stream.io", "By", "TCP payload.", static s => s.StreamBytesUp, static s => s.StreamBytesDown);
         _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
+        Count("tunflow.loops.refused", "{flow}", "The tunnel's own traffic that came back in.", static s => s.LoopsRefused);
         Count("tunflow.policy.refusals", "{flow}", "Connection attempts and datagrams that the policy refused or dropped.", static s => s.PolicyRefusals);
     }
 

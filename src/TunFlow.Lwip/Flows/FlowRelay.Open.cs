@@ -30,6 +30,12 @@ internal sealed partial class FlowRelay
     /// <summary>Asks the policy. Null if the flow was refused.</summary>
     private async Task<FlowDecision?> DecideAsync(long deadline)
     {
+        if (_context.IsLoop(_flow.Source, _flow.Destination))
+        {
+            _flow.Refuse(TfRefusal.Reset);
+            return null;
+        }
+
         if (_context.Options.Policy is not { } policy)
             return FlowDecision.Accept;
         FlowDecision decision;

@@ -120,6 +120,12 @@ internal sealed partial class SessionRelay
     /// <summary>Sends the next datagram of the batch. False when the session can't go on.</summary>
     private async ValueTask<bool> SendAsync()
     {
+        if (_context.IsLoop(_session.Source, DestinationOf(_batch[_next])))
+        {
+            Skip(TfRefusal.Reset);
+            return true;
+        }
+
         IPacketProxy? chosen = null;
         if (_policy is { } policy)
         {

@@ -17,6 +17,7 @@ internal sealed class DeviceCounters
     public long DatagramsDown;
     public long DatagramsFailed;
     public long Oversized;
+    public long LoopsRefused;
     public long PolicyRefusals;
     public long PolicyFailures;
 

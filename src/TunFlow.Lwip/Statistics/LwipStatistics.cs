@@ -69,6 +69,9 @@ public sealed record LwipStatistics
     /// <summary>Exceptions of dialers, streams and packet proxies that are no network errors: bugs outside this library. Each ended its flow or datagram only.</summary>
     public long UnexpectedExceptions { get; init; }
 
+    /// <summary>Connection attempts and datagrams to <see cref="LwipDeviceOptions.ProxyEndPoints"/>: the tunnel's own traffic, refused.</summary>
+    public long LoopsRefused { get; init; }
+
     /// <summary>Connection attempts and datagrams that the policy refused or dropped.</summary>
     public long PolicyRefusals { get; init; }
 

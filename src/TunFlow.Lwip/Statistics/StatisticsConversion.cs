@@ -36,6 +36,7 @@ internal static class StatisticsConversion
             StreamBytesDown = Interlocked.Read(ref counters.StreamBytesDown),
             UpstreamErrors = Interlocked.Read(ref counters.UpstreamErrors),
             UnexpectedExceptions = Interlocked.Read(ref counters.UnexpectedExceptions),
+            LoopsRefused = Interlocked.Read(ref counters.LoopsRefused),
             PolicyRefusals = Interlocked.Read(ref counters.PolicyRefusals),
             PolicyFailures = Interlocked.Read(ref counters.PolicyFailures),
             Sessions = (int)native.Sessions,
