@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using TunFlow.Devices.Linux;
-using TunFlow.Devices.Offload;
 using TunFlow.Network;
 
 namespace TunFlow.Devices;
