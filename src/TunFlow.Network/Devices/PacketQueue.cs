@@ -16,11 +16,14 @@ internal sealed class PacketQueue(int capacity)
     private int _head;
     private int _count;
     private long _dropped;
-    private bool _completed;
+    private volatile bool _completed;
     private bool _reading;
 
     /// <summary>Packets that did not fit.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
+
+    /// <summary>No packets can be added any more.</summary>
+    public bool IsCompleted => _completed;
 
     /// <summary>Adds a packet, or drops and counts it.</summary>
     /// <returns>False if the queue is completed.</returns>
@@ -86,6 +89,7 @@ internal sealed class PacketQueue(int capacity)
             return ValueTask.FromCanceled<int>(cancellationToken);
         }
 
+        ArgumentOutOfRangeException.ThrowIfZero(buffer.Length, nameof(buffer));
         lock (_lock)
         {
             ThrowIfReading();
@@ -113,11 +117,12 @@ internal sealed class PacketQueue(int capacity)
             return ValueTask.FromCanceled<int>(cancellationToken);
         }
 
+        ArgumentOutOfRangeException.ThrowIfZero(packets.Length, nameof(packets));
         lock (_lock)
         {
             ThrowIfReading();
             int taken = TakeBatch(packets.Span);
-            if (taken > 0 || _completed || packets.IsEmpty)
+            if (taken > 0 || _completed)
             {
                 return ValueTask.FromResult(taken);
             }
