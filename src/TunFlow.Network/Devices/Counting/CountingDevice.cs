@@ -34,6 +34,9 @@ public sealed class CountingDevice : IBatchIPDevice
     /// <inheritdoc/>
     public int MaxBatch => _inner.MaxBatch;
 
+    /// <summary>Packets of batches that were not written because the device inside takes only single, complete ones, or failed to write them.</summary>
+    public long RejectedPackets => _inner.Rejected;
+
     /// <summary>What was counted so far. Any thread, also after disposal.</summary>
     public CountingDeviceStatistics GetStatistics() => new()
     {
