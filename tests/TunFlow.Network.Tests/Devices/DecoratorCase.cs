@@ -13,9 +13,10 @@ internal sealed record DecoratorCase(string Name, PacketOffloads Offloads, bool 
         {
             foreach ((string name, Func<IIPDevice, DecoratorStack> decorate) in Decorators())
             {
-                yield return new DecoratorCase(name, PacketOffloads.None, false, decorate);
-                yield return new DecoratorCase(name, All3, false, decorate);
-                yield return new DecoratorCase(name, PacketOffloads.None, true, decorate);
+                bool later = name.Contains("delay", StringComparison.Ordinal);
+                yield return new DecoratorCase(name, PacketOffloads.None, false, decorate) { LearnsLaterThatItIsClosed = later };
+                yield return new DecoratorCase(name, All3, false, decorate) { LearnsLaterThatItIsClosed = later };
+                yield return new DecoratorCase(name, PacketOffloads.None, true, decorate) { LearnsLaterThatItIsClosed = later };
             }
         }
     }
@@ -29,7 +30,11 @@ internal sealed record DecoratorCase(string Name, PacketOffloads Offloads, bool 
         yield return ("capture, off", static device => Capture(device, null, owns: true));
         yield return ("capture", static device => Capture(device, Stream.Null, owns: true));
         yield return ("capture, borrowed", static device => Capture(device, Stream.Null, owns: false));
-        yield return ("counting over capture, borrowed, over counting", static device => Stack(device));
+        yield return ("impairment, none", static device => Impair(device, new ImpairmentOptions(), owns: true));
+        yield return ("impairment, none, borrowed", static device => Impair(device, new ImpairmentOptions(), owns: false));
+        yield return ("impairment, delay and rate", static device => Impair(device, Slow(), owns: true));
+        yield return ("impairment, delay and rate, borrowed", static device => Impair(device, Slow(), owns: false));
+        yield return ("counting over borrowed capture over counting over impairment", static device => Stack(device));
     }
 
     private static DecoratorStack Count(IIPDevice device, bool owns)
@@ -44,11 +49,28 @@ internal sealed record DecoratorCase(string Name, PacketOffloads Offloads, bool 
         return new DecoratorStack(capture, () => capture.RejectedPackets);
     }
 
+    private static DecoratorStack Impair(IIPDevice device, ImpairmentOptions options, bool owns)
+    {
+        ImpairmentDevice impairment = new(device, options, owns);
+        return new DecoratorStack(impairment, () =>
+        {
+            LinkImpairmentStatistics written = impairment.GetStatistics().Written;
+            return impairment.RejectedPackets + written.DroppedByLimit + written.DroppedByRate + written.DroppedAtEnd + written.DroppedByClosing;
+        });
+    }
+
+    private static ImpairmentOptions Slow()
+    {
+        LinkImpairment slow = new() { Delay = TimeSpan.FromMilliseconds(1), Jitter = TimeSpan.FromMilliseconds(2), BytesPerSecond = 10_000_000 };
+        return new ImpairmentOptions { Read = slow, Written = slow };
+    }
+
     private static DecoratorStack Stack(IIPDevice device)
     {
-        DecoratorStack bottom = Count(device, owns: true);
+        DecoratorStack lowest = Impair(device, new ImpairmentOptions(), owns: true);
+        DecoratorStack bottom = Count(lowest.Top, owns: true);
         DecoratorStack middle = Capture(bottom.Top, Stream.Null, owns: false);
         DecoratorStack top = Count(middle.Top, owns: true);
-        return new DecoratorStack(top.Top, () => bottom.Dropped() + middle.Dropped() + top.Dropped());
+        return new DecoratorStack(top.Top, () => lowest.Dropped() + bottom.Dropped() + middle.Dropped() + top.Dropped());
     }
 }
