@@ -28,7 +28,7 @@ packages_native="$packages_lwip ninja-build gcc libc6-dev binutils"
 packages_bindings="libclang1-14 libclang-common-14-dev"
 packages_build="$packages_native $packages_bindings"
 packages_demo="$packages_build curl bind9-dnsutils python3 iproute2"
-packages_test="$packages_demo clang-14 libclang-rt-14-dev llvm-14 iperf3 netcat-openbsd util-linux"
+packages_test="$packages_demo clang-14 libclang-rt-14-dev llvm-14 iperf3 netcat-openbsd util-linux tshark"
 packages_bench="$packages_demo iperf3 slirp4netns util-linux"
 
 [ $# -gt 0 ] || { usage; exit 0; }
