@@ -1,6 +1,5 @@
 using TunFlow.Devices.Linux;
 using TunFlow.Devices.Linux.Native;
-using TunFlow.Devices.Offload;
 using TunFlow.Network;
 
 namespace TunFlow.Devices;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using TunFlow.Devices.Linux;
-using TunFlow.Devices.Offload;
 using TunFlow.Network;
 
 namespace TunFlow.Devices;
@@ -27,6 +26,7 @@ public sealed partial class LinuxTunDevice
 
         try
         {
+            ArgumentOutOfRangeException.ThrowIfZero(buffer.Length, nameof(buffer));
             TunReadStatus status = TryReadOne(buffer, out int length);
             return status == TunReadStatus.WouldBlock ? ReadSlowAsync(buffer, cancellationToken) : EndRead(length);
         }

@@ -22,6 +22,11 @@ public sealed partial class LinuxTunDevice
                 : new NetworkException(NetworkError.MessageTooLarge, $"A packet of {packet.Length} bytes exceeds the MTU of {_mtu}."));
         }
 
+        if (packet.IsEmpty)
+        {
+            return RejectEmpty();
+        }
+
         return _descriptor.TryWrite(packet.Span, default) == TunWriteStatus.Closed
             ? ValueTask.FromException(ClosedException())
             : ValueTask.CompletedTask;
@@ -55,11 +60,23 @@ public sealed partial class LinuxTunDevice
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>To a socket it would look like the end, and some kernels take it from a TUN as a packet.</summary>
+    private ValueTask RejectEmpty()
+    {
+        if (_disposed || _descriptor.Failure != 0)
+        {
+            return ValueTask.FromException(ClosedException());
+        }
+
+        _descriptor.Counters.CountRejected();
+        return ValueTask.CompletedTask;
+    }
+
     private bool IsAcceptable(in PacketBuffer packet)
     {
         PacketOffload offload = packet.Offload;
         int limit = offload.Gso == GsoType.None ? _mtu : PacketBuffer.MaxPacketLength;
-        return packet.Length <= limit && (offload.Required & ~SupportedOffloads) == 0;
+        return packet.Length > 0 && packet.Length <= limit && (offload.Required & ~SupportedOffloads) == 0;
     }
 
     private Exception ClosedException()

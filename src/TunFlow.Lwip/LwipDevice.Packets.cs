@@ -17,6 +17,7 @@ public sealed unsafe partial class LwipDevice
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ThrowIfPushed();
+        ArgumentOutOfRangeException.ThrowIfZero(buffer.Length, nameof(buffer));
         return _reader.ReadAsync(buffer, cancellationToken);
     }
 
@@ -25,8 +26,7 @@ public sealed unsafe partial class LwipDevice
     public ValueTask<int> ReadBatchAsync(Memory<PacketBuffer> packets, CancellationToken cancellationToken = default)
     {
         ThrowIfPushed();
-        if (packets.IsEmpty)
-            throw new ArgumentException("There is no buffer for a packet.", nameof(packets));
+        ArgumentOutOfRangeException.ThrowIfZero(packets.Length, nameof(packets));
         return _reader.ReadBatchAsync(packets, cancellationToken);
     }
 
@@ -53,6 +53,8 @@ public sealed unsafe partial class LwipDevice
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled(cancellationToken);
+        if (IsDisposed)
+            return ValueTask.FromException(Disposed());
         ReadOnlySpan<PacketBuffer> rest = packets.Span;
         while (!rest.IsEmpty)
         {

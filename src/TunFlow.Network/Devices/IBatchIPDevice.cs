@@ -16,13 +16,14 @@ public interface IBatchIPDevice : IIPDevice
     int MaxBatch { get; }
 
     /// <summary>Reads at least one packet, and as many more as are ready and fit.</summary>
-    /// <param name="packets">On entry each <see cref="PacketBuffer.Memory"/> is where a packet may be stored; on return the first entries have their <see cref="PacketBuffer.Length"/> and <see cref="PacketBuffer.Offload"/> set. Borrowed until the returned task completes.</param>
+    /// <param name="packets">On entry each <see cref="PacketBuffer.Memory"/> is where a packet may be stored; on return the first entries have their <see cref="PacketBuffer.Length"/> and <see cref="PacketBuffer.Offload"/> set. A packet longer than its buffer is cut as by <see cref="IIPDevice.ReadAsync"/>. Not empty. Borrowed until the returned task completes.</param>
     /// <param name="cancellationToken">Cancels the wait; no packet is lost by cancelling.</param>
     /// <returns>The number of packets stored, or 0 when the device is closed.</returns>
-    /// <exception cref="InvalidOperationException">Another read is pending.</exception>
+    /// <exception cref="ArgumentException">There is no entry.</exception>
+    /// <exception cref="InvalidOperationException">Another read is pending, of either form; it isn't disturbed.</exception>
     ValueTask<int> ReadBatchAsync(Memory<PacketBuffer> packets, CancellationToken cancellationToken = default);
 
-    /// <summary>Writes all packets, in order. A packet that the device can't take (too large, wrong offload, no room) is dropped and counted; the others are written.</summary>
+    /// <summary>Writes all packets, in order. A packet that the device can't take (empty, too large, wrong offload, no room) is dropped and counted; the others are written.</summary>
     /// <param name="packets">The packets: the first <see cref="PacketBuffer.Length"/> bytes of each <see cref="PacketBuffer.Memory"/>. Borrowed until the returned task completes.</param>
     /// <param name="cancellationToken">Cancels the write before it was started.</param>
     /// <exception cref="NetworkException">The device was closed by something other than its owner (<see cref="NetworkError.Closed"/>), or failed for good.</exception>

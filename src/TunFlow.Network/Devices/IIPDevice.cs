@@ -6,7 +6,7 @@ namespace TunFlow.Network;
 /// any thread, also concurrently with each other and with a read. Disposing may happen at any time, from any thread, more than once.</para>
 /// <para>After the device was disposed by its owner, pending and later writes throw <see cref="ObjectDisposedException"/>. A device
 /// that was closed by anything else throws <see cref="NetworkException"/> with <see cref="NetworkError.Closed"/> from writes.
-/// Reads return 0 in both cases.</para>
+/// Reads return 0 in both cases, every time; before that, a device may still hand out what was on its way when it was closed.</para>
 /// </remarks>
 public interface IIPDevice : IAsyncDisposable
 {
@@ -14,16 +14,17 @@ public interface IIPDevice : IAsyncDisposable
     int Mtu { get; }
 
     /// <summary>Reads one whole IP packet.</summary>
-    /// <param name="buffer">Receives the packet. If it is shorter than the packet, the rest of the packet is dropped. Borrowed until the returned task completes.</param>
+    /// <param name="buffer">Receives the packet. If it is shorter than the packet, the rest of the packet is dropped, and the next read gets the next packet. Not empty. Borrowed until the returned task completes.</param>
     /// <param name="cancellationToken">Cancels the wait; no packet is lost by cancelling.</param>
     /// <returns>The number of bytes stored, or 0 when the device is closed.</returns>
-    /// <exception cref="InvalidOperationException">Another read is pending.</exception>
+    /// <exception cref="ArgumentException">The buffer is empty: a read of nothing couldn't be told from the end.</exception>
+    /// <exception cref="InvalidOperationException">Another read is pending; it isn't disturbed.</exception>
     ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default);
 
     /// <summary>Writes one whole IP packet. Never waits for somebody to read on the other side: what doesn't fit the device's bounded output is dropped and counted.</summary>
-    /// <param name="packet">The packet. Borrowed until the returned task completes.</param>
+    /// <param name="packet">The packet. An empty one is dropped and counted: there is no IP packet without a header. Borrowed until the returned task completes.</param>
     /// <param name="cancellationToken">Cancels the write before it was started.</param>
-    /// <exception cref="NetworkException">The packet is larger than <see cref="Mtu"/> (<see cref="NetworkError.MessageTooLarge"/>), or the device was closed by something other than its owner (<see cref="NetworkError.Closed"/>).</exception>
+    /// <exception cref="NetworkException">The packet is larger than <see cref="Mtu"/> (<see cref="NetworkError.MessageTooLarge"/>; nothing of it was sent), or the device was closed by something other than its owner (<see cref="NetworkError.Closed"/>).</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     ValueTask WriteAsync(ReadOnlyMemory<byte> packet, CancellationToken cancellationToken = default);
 }

@@ -32,7 +32,7 @@ public sealed class MemoryDevice : IBatchIPDevice
     /// <summary>Packets written to this end that the other end had no room for, or read one by one although they carried an offload.</summary>
     public long DroppedPackets => _outgoing.Dropped;
 
-    /// <summary>Packets of batches written to this end that were too large or carried an offload that isn't supported.</summary>
+    /// <summary>Packets written to this end that were empty, or in batches too large or with an offload that isn't supported.</summary>
     public long RejectedPackets => Volatile.Read(ref _rejected);
 
     /// <summary>Makes a link.</summary>
@@ -80,6 +80,7 @@ public sealed class MemoryDevice : IBatchIPDevice
             return ValueTask.FromCanceled(cancellationToken);
         }
 
+        ThrowIfClosed();
         foreach (PacketBuffer packet in packets.Span)
         {
             int limit = packet.Offload.Gso == GsoType.None ? Mtu : PacketBuffer.MaxPacketLength;
@@ -113,11 +114,20 @@ public sealed class MemoryDevice : IBatchIPDevice
         // An empty packet can't be told from the end when it is read, and isn't one: there is no IP packet without a header.
         if (packet.IsEmpty)
         {
+            ThrowIfClosed();
             Interlocked.Increment(ref _rejected);
             return;
         }
 
         if (!_outgoing.TryWrite(packet, offload))
+        {
+            ThrowIfClosed();
+        }
+    }
+
+    private void ThrowIfClosed()
+    {
+        if (_outgoing.IsCompleted)
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
             throw new NetworkException(NetworkError.Closed, "The other end of the link is closed.");

@@ -16,16 +16,28 @@ internal sealed class PacketQueue(int capacity)
     private int _head;
     private int _count;
     private long _dropped;
-    private bool _completed;
+    private volatile bool _completed;
+    private Exception? _error;
     private bool _reading;
 
     /// <summary>Packets that did not fit.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
+    /// <summary>No packets can be added any more.</summary>
+    public bool IsCompleted => _completed;
+
     /// <summary>Adds a packet, or drops and counts it.</summary>
     /// <returns>False if the queue is completed.</returns>
-    public bool TryWrite(ReadOnlySpan<byte> packet, PacketOffload offload)
+    public bool TryWrite(ReadOnlySpan<byte> packet, PacketOffload offload) => TryWrite(packet, offload, out _);
+
+    /// <summary>Adds a packet, or drops and counts it.</summary>
+    /// <param name="packet">The packet; copied.</param>
+    /// <param name="offload">What was left undone in it.</param>
+    /// <param name="added">Whether there was room.</param>
+    /// <returns>False if the queue is completed.</returns>
+    public bool TryWrite(ReadOnlySpan<byte> packet, PacketOffload offload, out bool added)
     {
+        added = false;
         bool wake;
         lock (_lock)
         {
@@ -46,6 +58,7 @@ internal sealed class PacketQueue(int capacity)
             _arrays[tail] = array;
             _ring[tail] = new PacketBuffer(array, packet.Length, offload);
             _count++;
+            added = true;
             wake = _signal.TakeWaiter();
         }
 
@@ -58,11 +71,14 @@ internal sealed class PacketQueue(int capacity)
     }
 
     /// <summary>Ends the queue: what is in it can still be read, unless it is discarded.</summary>
-    public void Complete(bool discard)
+    /// <param name="discard">Whether what is in it is dropped.</param>
+    /// <param name="error">What reads throw at the end, instead of returning 0. Discarding forgets it.</param>
+    public void Complete(bool discard, Exception? error = null)
     {
         bool wake;
         lock (_lock)
         {
+            _error = discard || _completed ? null : error;
             _completed = true;
             while (discard && _count > 0)
             {
@@ -86,6 +102,7 @@ internal sealed class PacketQueue(int capacity)
             return ValueTask.FromCanceled<int>(cancellationToken);
         }
 
+        ArgumentOutOfRangeException.ThrowIfZero(buffer.Length, nameof(buffer));
         lock (_lock)
         {
             ThrowIfReading();
@@ -96,7 +113,7 @@ internal sealed class PacketQueue(int capacity)
 
             if (_completed)
             {
-                return ValueTask.FromResult(0);
+                return _error is null ? ValueTask.FromResult(0) : ValueTask.FromException<int>(_error);
             }
 
             _reading = true;
@@ -113,13 +130,14 @@ internal sealed class PacketQueue(int capacity)
             return ValueTask.FromCanceled<int>(cancellationToken);
         }
 
+        ArgumentOutOfRangeException.ThrowIfZero(packets.Length, nameof(packets));
         lock (_lock)
         {
             ThrowIfReading();
             int taken = TakeBatch(packets.Span);
-            if (taken > 0 || _completed || packets.IsEmpty)
+            if (taken > 0 || _completed)
             {
-                return ValueTask.FromResult(taken);
+                return taken > 0 || _error is null ? ValueTask.FromResult(taken) : ValueTask.FromException<int>(_error);
             }
 
             _reading = true;
@@ -145,7 +163,7 @@ internal sealed class PacketQueue(int capacity)
 
                     if (_completed)
                     {
-                        return 0;
+                        return _error is null ? 0 : throw _error;
                     }
                 }
 
@@ -174,7 +192,7 @@ internal sealed class PacketQueue(int capacity)
                     int taken = TakeBatch(packets.Span);
                     if (taken > 0 || _completed)
                     {
-                        return taken;
+                        return taken > 0 || _error is null ? taken : throw _error;
                     }
                 }
 

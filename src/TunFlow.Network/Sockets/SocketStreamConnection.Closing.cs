@@ -30,6 +30,9 @@ internal sealed partial class SocketStreamConnection
             }
 
             ThrowIfFaulted();
+
+            // Told first: with both FINs passed at once, a concurrent read finds the connection in CLOSE before shutdown() has returned.
+            _writesCompleting = true;
             _socket.Shutdown(SocketShutdown.Send);
             _writesCompleted = true;
             _writesClosed.Complete();
@@ -174,8 +177,8 @@ internal sealed partial class SocketStreamConnection
         ThrowIfFaulted();
 
         // If a concurrent write took the RST's error, this read sees 0, an end that the peer never sent. Only a connection whose FINs both
-        // passed may be in CLOSE, and ours didn't.
-        if (!_writesCompleted && !IsDisposed && OperatingSystem.IsLinux() && LinuxTcpState() == LinuxTcpClose)
+        // passed may be in CLOSE, and ours didn't: looked at after the state, because it may leave just now.
+        if (!IsDisposed && OperatingSystem.IsLinux() && LinuxTcpState() == LinuxTcpClose && !_writesCompleting)
         {
             throw Fail(new NetworkException(NetworkError.ConnectionReset));
         }

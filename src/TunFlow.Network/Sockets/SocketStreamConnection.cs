@@ -28,6 +28,7 @@ internal sealed partial class SocketStreamConnection : StreamConnection
     private int _readsAborted;
     private int _disposed;
     private volatile bool _readsEnded;
+    private volatile bool _writesCompleting;
     private volatile bool _writesCompleted;
 
     public SocketStreamConnection(Socket socket)

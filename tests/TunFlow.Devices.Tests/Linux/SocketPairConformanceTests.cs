@@ -21,12 +21,24 @@ internal sealed class SocketPairConformanceTests : IPDeviceConformance
         return Task.CompletedTask;
     }
 
-    protected override Task<byte[]?> ProvokePacketAsync(byte payload)
+    protected override long Dropped => Statistics.WritesDroppedInterfaceDown + Statistics.WritesDroppedNoRoom + Statistics.WritesDroppedRejected;
+
+    private LinuxTunStatistics Statistics => ((LinuxTunDevice)Subject).GetStatistics();
+
+    protected override Task<byte[]?> ProvokePacketAsync(byte mark)
     {
-        byte[] packet = [.. Enumerable.Repeat(payload, 40)];
+        byte[] packet = [.. Enumerable.Repeat(mark, 40)];
         _pair.Send(packet);
         return Task.FromResult<byte[]?>(packet);
     }
 
-    protected override byte[] MakePacket(int length) => new byte[length];
+    protected override Task<byte[]> TakeWrittenAsync() => Task.Run(_pair.Receive);
+
+    protected override long CountDelivered() => Statistics.PacketsWritten;
+
+    protected override Task CloseByOtherAsync()
+    {
+        _pair.Peer.Dispose();
+        return Task.CompletedTask;
+    }
 }

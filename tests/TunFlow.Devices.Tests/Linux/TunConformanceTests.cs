@@ -16,11 +16,16 @@ internal sealed class TunConformanceTests : IPDeviceConformance
     private readonly PacketOffloads _offloads;
     private TestNamespace _namespace = null!;
     private Socket _socket = null!;
+    private Socket _receiver = null!;
 
     public TunConformanceTests(PacketOffloads offloads) => _offloads = offloads;
 
     [OneTimeSetUp]
     public void RequireNamespaces() => TestNamespace.Require();
+
+    protected override long Dropped => Statistics.WritesDroppedInterfaceDown + Statistics.WritesDroppedNoRoom + Statistics.WritesDroppedRejected;
+
+    private LinuxTunStatistics Statistics => ((LinuxTunDevice)Subject).GetStatistics();
 
     protected override Task<IIPDevice> CreateAsync()
     {
@@ -35,6 +40,8 @@ internal sealed class TunConformanceTests : IPDeviceConformance
             tun.BringUp();
             _socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
             _socket.Connect(Remote);
+            _receiver = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            _receiver.Bind(new IPEndPoint(IPAddress.Parse("10.0.0.1"), 9));
             return tun;
         });
         return Task.FromResult(device);
@@ -43,17 +50,36 @@ internal sealed class TunConformanceTests : IPDeviceConformance
     protected override Task CleanUpAsync()
     {
         _socket?.Dispose();
+        _receiver?.Dispose();
         _namespace?.Dispose();
         return Task.CompletedTask;
     }
 
-    protected override Task<byte[]?> ProvokePacketAsync(byte payload)
+    protected override Task<byte[]?> ProvokePacketAsync(byte mark)
     {
-        _socket.Send([payload, 1, 2, 3]);
+        _socket.Send([1, 2, 3, mark]);
         // The kernel chooses the identification and the source port.
         return Task.FromResult<byte[]?>(null);
     }
 
-    protected override byte[] MakePacket(int length) =>
-        Packets.MakeUdp(Remote, new IPEndPoint(IPAddress.Parse("10.0.0.1"), 9), new byte[length - 28]);
+    protected override byte[] MakePacket(int length, byte mark)
+    {
+        byte[] payload = new byte[length - 28];
+        payload.AsSpan().Fill(mark);
+        return Packets.MakeUdp(Remote, new IPEndPoint(IPAddress.Parse("10.0.0.1"), 9), payload);
+    }
+
+    protected override async Task<byte[]> TakeWrittenAsync()
+    {
+        byte[] buffer = new byte[65_536];
+        return buffer[..await _receiver.ReceiveAsync(buffer)];
+    }
+
+    protected override long CountDelivered() => Statistics.PacketsWritten;
+
+    protected override Task CloseByOtherAsync()
+    {
+        _namespace.Execute("ip", "link del " + ((LinuxTunDevice)Subject).Name);
+        return Task.CompletedTask;
+    }
 }

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using TunFlow.Devices.Offload;
+using TunFlow.Network;
 
 namespace TunFlow.Devices.Tests;
 

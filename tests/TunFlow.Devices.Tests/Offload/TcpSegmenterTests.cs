@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Net;
-using TunFlow.Devices.Offload;
 using TunFlow.Network;
 
 namespace TunFlow.Devices.Tests;

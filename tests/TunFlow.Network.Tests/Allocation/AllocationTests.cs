@@ -80,6 +80,55 @@ internal sealed class AllocationTests
         await second.DisposeAsync();
     }
 
+    [TestCaseSource(nameof(Decorators))]
+    public async Task PacketsThroughADecoratorAllocateNothing(string name, Func<IIPDevice, IBatchIPDevice> decorate)
+    {
+        TestContext.Out.WriteLine(name);
+        (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair();
+        await using IBatchIPDevice device = decorate(inner);
+        using CancellationTokenSource cancel = new();
+        byte[] packet = new byte[1400];
+        byte[] buffer = new byte[1500];
+        PacketBuffer[] batch = [new(new byte[1500], 1400), new(new byte[1500], 1000)];
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                await device.WriteAsync(packet);
+                await other.ReadAsync(buffer);
+                await device.WriteBatchAsync(batch);
+                int written = 0;
+                while (written < 2)
+                {
+                    written += await other.ReadBatchAsync(batch);
+                }
+
+                ValueTask<int> read = device.ReadAsync(buffer, cancel.Token);
+                await other.WriteAsync(packet);
+                await read;
+                ValueTask<int> readBatch = device.ReadBatchAsync(batch, cancel.Token);
+                await other.WriteAsync(packet);
+                await readBatch;
+            }
+        });
+        await other.DisposeAsync();
+    }
+
+    private static IEnumerable<TestCaseData> Decorators()
+    {
+        LinkImpairment delay = new() { Delay = TimeSpan.FromTicks(1), Loss = 0 };
+        (string Name, Func<IIPDevice, IBatchIPDevice> Decorate)[] decorators =
+        [
+            ("counting", static device => new CountingDevice(device)),
+            ("counting, borrowed", static device => new CountingDevice(device, ownsInner: false)),
+            ("capture", static device => new CaptureDevice(device, Stream.Null)),
+            ("capture, borrowed", static device => new CaptureDevice(device, Stream.Null, ownsInner: false)),
+            ("impairment", static device => new ImpairmentDevice(device)),
+            ("impairment with delay", device => new ImpairmentDevice(device, new ImpairmentOptions { Read = delay, Written = delay })),
+        ];
+        return decorators.Select(static decorator => new TestCaseData(decorator.Name, decorator.Decorate).SetArgDisplayNames(decorator.Name));
+    }
+
     [Test]
     public async Task AWaitingReaderOfAMemoryDeviceAllocatesNothing()
     {

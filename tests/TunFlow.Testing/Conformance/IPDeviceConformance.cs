@@ -1,15 +1,32 @@
+using System.Diagnostics;
+using System.Net;
 using TunFlow.Network;
+using TunFlow.Testing.Packets;
 
 namespace TunFlow.Testing;
 
-/// <summary>The contract of <see cref="IIPDevice"/> as tests. Derive a fixture per implementation.</summary>
-public abstract class IPDeviceConformance
+/// <summary>The contract of <see cref="IIPDevice"/> and <see cref="IBatchIPDevice"/> as tests, sentence by sentence. Derive a fixture per implementation.</summary>
+public abstract partial class IPDeviceConformance
 {
     /// <summary>How long a single step may take before the test fails instead of hanging.</summary>
     protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
+    /// <summary>A packet that every device takes and that leaves room for something to recognize it by.</summary>
+    private const int SmallPacket = 60;
+
     /// <summary>The device under test.</summary>
     protected IIPDevice Subject { get; private set; } = null!;
+
+    /// <summary>Packets written to the device that it dropped and counted, for whatever reason.</summary>
+    protected abstract long Dropped { get; }
+
+    /// <summary>Whether something beside its owner can close the device: then <see cref="CloseByOtherAsync"/> does.</summary>
+    protected virtual bool CanBeClosedByOther => true;
+
+    /// <summary>Whether a device that hands packets on later learns only then that it was closed. Reads and later writes show it all the same.</summary>
+    protected virtual bool LearnsLaterThatItIsClosed => false;
+
+    private IBatchIPDevice Batch => (IBatchIPDevice)Subject;
 
     /// <summary>Makes a device.</summary>
     protected abstract Task<IIPDevice> CreateAsync();
@@ -17,14 +34,30 @@ public abstract class IPDeviceConformance
     /// <summary>Disposes what <see cref="CreateAsync"/> made beside the device. The device is disposed already.</summary>
     protected abstract Task CleanUpAsync();
 
-    /// <summary>Makes the device have exactly one more packet to read.</summary>
-    /// <param name="payload">Tells packets apart; any part of the packet may depend on it.</param>
+    /// <summary>Makes the device have exactly one more packet to read, at least 20 bytes long, whose last byte is <paramref name="mark"/>.</summary>
+    /// <param name="mark">Tells packets apart.</param>
     /// <returns>The whole packet as it will be read, or null if that isn't known in advance.</returns>
-    protected abstract Task<byte[]?> ProvokePacketAsync(byte payload);
+    protected abstract Task<byte[]?> ProvokePacketAsync(byte mark);
 
-    /// <summary>Makes a packet of the given size that the device takes.</summary>
+    /// <summary>Makes a UDP packet that the device takes, its payload filled with one byte.</summary>
     /// <param name="length">The size in bytes, headers included.</param>
-    protected abstract byte[] MakePacket(int length);
+    /// <param name="mark">The byte.</param>
+    protected virtual byte[] MakePacket(int length, byte mark = 0x5A)
+    {
+        byte[] payload = new byte[length - 28];
+        payload.AsSpan().Fill(mark);
+        return PacketBuilder.UdpDatagram(IPEndPoint.Parse("10.9.0.2:6000"), IPEndPoint.Parse("192.0.2.1:7"), payload);
+    }
+
+    /// <summary>Waits for the next packet that was written to the device to come out on its other side.</summary>
+    /// <returns>Its end: the payload at least.</returns>
+    protected abstract Task<byte[]> TakeWrittenAsync();
+
+    /// <summary>How many of the written packets came out on the other side so far, or wait there; what was taken counts, too.</summary>
+    protected abstract long CountDelivered();
+
+    /// <summary>Closes the device behind its owner's back.</summary>
+    protected virtual Task CloseByOtherAsync() => throw new NotSupportedException();
 
     /// <summary>Creates the device.</summary>
     [SetUp]
@@ -42,105 +75,45 @@ public abstract class IPDeviceConformance
         await CleanUpAsync().ConfigureAwait(false);
     }
 
-    [Test]
-    public async Task APacketIsReadWhole()
+    /// <summary>Waits for something that another thread is about to do.</summary>
+    protected static async Task EventuallyAsync(Func<bool> condition, Func<string> what)
     {
-        byte[]? expected = await ProvokePacketAsync(1).ConfigureAwait(false);
-        byte[] buffer = new byte[PacketBuffer.MaxPacketLength];
-        int length = await ReadAsync(buffer).ConfigureAwait(false);
-        Assert.That(length, Is.InRange(20, Subject.Mtu));
-        if (expected is not null)
+        long start = Stopwatch.GetTimestamp();
+        while (!condition())
         {
-            Assert.That(buffer.AsSpan(0, length).ToArray(), Is.EqualTo(expected));
-        }
-    }
-
-    [Test]
-    public async Task AShortBufferTakesTheStartAndDropsTheRest()
-    {
-        byte[]? first = await ProvokePacketAsync(2).ConfigureAwait(false);
-        byte[]? second = await ProvokePacketAsync(3).ConfigureAwait(false);
-        byte[] small = new byte[13];
-        Assert.That(await ReadAsync(small).ConfigureAwait(false), Is.EqualTo(13));
-        byte[] buffer = new byte[PacketBuffer.MaxPacketLength];
-        int length = await ReadAsync(buffer).ConfigureAwait(false);
-        if (first is not null && second is not null)
-        {
-            Assert.That(small, Is.EqualTo(first[..13]));
-            Assert.That(buffer.AsSpan(0, length).ToArray(), Is.EqualTo(second));
-        }
-    }
-
-    [Test]
-    public async Task AnOverlappingReadThrowsAndTheFirstOneGoesOn()
-    {
-        Task<int> read = Subject.ReadAsync(new byte[PacketBuffer.MaxPacketLength]).AsTask();
-        Assert.That(async () => await Subject.ReadAsync(new byte[100]).ConfigureAwait(false), Throws.TypeOf<InvalidOperationException>());
-        await ProvokePacketAsync(4).ConfigureAwait(false);
-        Assert.That(await read.WaitAsync(Limit).ConfigureAwait(false), Is.Positive);
-    }
-
-    [Test]
-    public async Task ACancelledReadLosesNoPacket()
-    {
-        using CancellationTokenSource cancel = new();
-        Task<int> read = Subject.ReadAsync(new byte[100], cancel.Token).AsTask();
-        await cancel.CancelAsync().ConfigureAwait(false);
-        Assert.That(async () => await read.WaitAsync(Limit).ConfigureAwait(false), Throws.InstanceOf<OperationCanceledException>());
-        await ProvokePacketAsync(5).ConfigureAwait(false);
-        Assert.That(await ReadAsync(new byte[PacketBuffer.MaxPacketLength]).ConfigureAwait(false), Is.Positive);
-    }
-
-    [Test]
-    public async Task APacketOfTheMtuIsTakenAndOneByteMoreIsTooLarge()
-    {
-        await Subject.WriteAsync(MakePacket(Subject.Mtu)).AsTask().WaitAsync(Limit).ConfigureAwait(false);
-        byte[] tooLarge = new byte[Subject.Mtu + 1];
-        MakePacket(Subject.Mtu).CopyTo(tooLarge, 0);
-        NetworkException? exception = await Assert.ThrowsAsync<NetworkException>(async () => await Subject.WriteAsync(tooLarge).ConfigureAwait(false)).ConfigureAwait(false);
-        Assert.That(exception!.Error, Is.EqualTo(NetworkError.MessageTooLarge));
-    }
-
-    [Test]
-    public async Task WritingNeverWaitsForAReader()
-    {
-        byte[] packet = MakePacket(Subject.Mtu);
-        await Task.Run(async () =>
-        {
-            for (int i = 0; i < 20_000; i++)
+            if (Stopwatch.GetElapsedTime(start) > Limit)
             {
-                await Subject.WriteAsync(packet).ConfigureAwait(false);
+                Assert.Fail("It never happened: " + what());
             }
-        }).WaitAsync(Limit).ConfigureAwait(false);
-    }
 
-    [Test]
-    public async Task ReadsReturnZeroOnceClosed()
-    {
-        Task<int> read = Subject.ReadAsync(new byte[100]).AsTask();
-        await Subject.DisposeAsync().AsTask().WaitAsync(Limit).ConfigureAwait(false);
-        Assert.That(await read.WaitAsync(Limit).ConfigureAwait(false), Is.Zero);
-        for (int i = 0; i < 3; i++)
-        {
-            Assert.That(await ReadAsync(new byte[100]).ConfigureAwait(false), Is.Zero);
+            await Task.Delay(2).ConfigureAwait(false);
         }
-    }
-
-    [Test]
-    public async Task WritesThrowObjectDisposedOnceDisposed()
-    {
-        byte[] packet = MakePacket(60);
-        await Subject.DisposeAsync().ConfigureAwait(false);
-        Assert.That(async () => await Subject.WriteAsync(packet).ConfigureAwait(false), Throws.TypeOf<ObjectDisposedException>());
-    }
-
-    [Test]
-    public async Task FiftyConcurrentDisposalsAreOne()
-    {
-        Task<int> read = Subject.ReadAsync(new byte[100]).AsTask();
-        await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => Subject.DisposeAsync().AsTask()))).WaitAsync(Limit).ConfigureAwait(false);
-        Assert.That(await read.WaitAsync(Limit).ConfigureAwait(false), Is.Zero);
     }
 
     private async Task<int> ReadAsync(Memory<byte> buffer) => await Subject.ReadAsync(buffer).AsTask().WaitAsync(Limit).ConfigureAwait(false);
+
+    private async Task<byte[]> ReadPacketAsync()
+    {
+        byte[] buffer = new byte[PacketBuffer.MaxPacketLength];
+        int length = await ReadAsync(buffer).ConfigureAwait(false);
+        return buffer[..length];
+    }
+
+    private async Task<int> ReadBatchAsync(Memory<PacketBuffer> packets) => await Batch.ReadBatchAsync(packets).AsTask().WaitAsync(Limit).ConfigureAwait(false);
+
+    private async Task WriteAsync(ReadOnlyMemory<byte> packet) => await Subject.WriteAsync(packet).AsTask().WaitAsync(Limit).ConfigureAwait(false);
+
+    private async Task WriteBatchAsync(params PacketBuffer[] packets) => await Batch.WriteBatchAsync(packets).AsTask().WaitAsync(Limit).ConfigureAwait(false);
+
+    private async Task ExpectWrittenAsync(byte[] packet)
+    {
+        byte[] end = await TakeWrittenAsync().WaitAsync(Limit).ConfigureAwait(false);
+        Assert.That(end, Has.Length.InRange(packet.Length - 48, packet.Length));
+        Assert.That(end, Is.EqualTo(packet[^end.Length..]));
+    }
+
+    private static PacketBuffer[] MakeBuffers(int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => new PacketBuffer(new byte[PacketBuffer.MaxPacketLength]))];
+
+    private static PacketBuffer Whole(byte[] packet) => new(packet, packet.Length);
 }

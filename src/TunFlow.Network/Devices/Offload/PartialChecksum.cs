@@ -1,6 +1,4 @@
-using TunFlow.Network;
-
-namespace TunFlow.Devices.Offload;
+namespace TunFlow.Network;
 
 /// <summary>Finishes in software what a sender left to its device: see <see cref="ChecksumState.Partial"/>.</summary>
 internal static class PartialChecksum

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
-using TunFlow.Network;
 
-namespace TunFlow.Devices.Offload;
+namespace TunFlow.Network;
 
 /// <summary>Cuts a TCP super-packet into ordinary packets, in software and without copying the payload.</summary>
 /// <remarks>

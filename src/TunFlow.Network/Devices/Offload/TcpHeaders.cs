@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace TunFlow.Devices.Offload;
+namespace TunFlow.Network;
 
 /// <summary>Where the headers of a TCP packet lie, in bytes from its start.</summary>
 /// <param name="Version">4 or 6.</param>

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace TunFlow.Devices.Offload;
+namespace TunFlow.Network;
 
 /// <summary>The ones' complement sum of RFC 1071, in the machine's byte order.</summary>
 /// <remarks>

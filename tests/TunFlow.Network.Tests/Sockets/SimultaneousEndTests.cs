@@ -1,0 +1,31 @@
+using TunFlow.Testing;
+
+namespace TunFlow.Network.Tests;
+
+/// <summary>Both sides finish at the same moment, which on a loopback interface leaves the connection closed before either call has returned.</summary>
+internal sealed class SimultaneousEndTests
+{
+    [Test]
+    public async Task The_end_of_both_directions_at_once_is_an_end_and_no_reset()
+    {
+        byte[] buffer = new byte[10];
+        for (int i = 0; i < 1500; i++)
+        {
+            await using ConnectionPair pair = await TcpLoopback.DialAsync(new TcpDialer());
+            using Barrier barrier = new(2);
+            Task<int> reading = Task.Run(async () =>
+            {
+                barrier.SignalAndWait();
+                return await pair.Subject.ReadAsync(buffer);
+            });
+            Task completing = Task.Run(async () =>
+            {
+                barrier.SignalAndWait();
+                await pair.Subject.CompleteWritesAsync();
+            });
+            await pair.Peer.CompleteWritesAsync();
+            Assert.That(await reading.WaitAsync(TimeSpan.FromSeconds(10)), Is.Zero, $"connection {i}");
+            await completing;
+        }
+    }
+}
