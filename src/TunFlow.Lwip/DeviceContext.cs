@@ -12,7 +12,7 @@ internal sealed class DeviceContext
     {
         Upstreams = new Upstreams(dialer, packetProxy);
         Options = options;
-        Log = options.LoggerFactory?.CreateLogger("TunFlow.Lwip") ?? NullLogger.Instance;
+        Log = options.LoggerFactory?.CreateLogger("TunFlow.Lwip") is { } log ? new GuardedLogger(log, Counters) : NullLogger.Instance;
         Loops = new LoopGuard(options.ProxyEndPoints);
         AcceptedDials = new DialGate(options.MaxPendingDials, options.MaxPendingDialsPerSource);
     }
@@ -49,6 +49,53 @@ internal sealed class DeviceContext
         }
 
         return error;
+    }
+
+    /// <summary>Asks the policy. The wait ends with the limit, even if the policy ignores its token.</summary>
+    public async ValueTask<FlowDecision> AskAsync(FlowPolicy policy, FlowInfo flow, CallLimit limit)
+    {
+        Task<FlowDecision> answer = policy(flow, limit.Token).AsTask();
+        try
+        {
+            return await answer.WaitAsync(limit.Ended).ConfigureAwait(false);
+        }
+        catch when (!answer.IsCompleted)
+        {
+            // Nobody waits for it any more; what it fails with is to be counted, and not to reach the finalizer unobserved.
+            _ = answer.ContinueWith(
+                static (late, self) => ((DeviceContext)self!).Report(late.Exception!.InnerException ?? late.Exception),
+                this,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+            throw;
+        }
+    }
+
+    /// <summary>Records a dial's duration. A meter's listeners are user code, and run here.</summary>
+    public void RecordDial(TimeSpan duration)
+    {
+        try
+        {
+            Metrics?.Dialled(duration);
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>Ends the metrics, whose listeners are told.</summary>
+    public void EndMetrics()
+    {
+        try
+        {
+            Metrics?.Dispose();
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
     }
 
     /// <summary>Whether a flow is the tunnel's own traffic come back; counts it then, and tells the first time.</summary>

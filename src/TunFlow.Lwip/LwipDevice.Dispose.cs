@@ -36,7 +36,7 @@ public sealed partial class LwipDevice
             LwipLog.StragglersAtDisposal(_context.Log);
         }
 
-        _context.Metrics?.Dispose();
+        _context.EndMetrics();
         _disposed.SetResult();
     }
 

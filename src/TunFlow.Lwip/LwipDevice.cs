@@ -39,7 +39,16 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         _mtu = options.Mtu;
         _stack = LwipStack.Create(options, this);
         _reader = new OutputReader(_stack, _final, options.ReadOffloads);
-        _context.Metrics = new LwipMetrics(options.MeterFactory, GetStatistics);
+        try
+        {
+            _context.Metrics = new LwipMetrics(options.MeterFactory, GetStatistics);
+        }
+        catch
+        {
+            // A factory is user code. No flow has begun, so the stack ends here and now.
+            _stack.ShutDown();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -64,6 +73,7 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
     /// <summary>Sends all output to a sink from now on, instead of to reads. No read may be pending.</summary>
     internal void AttachSink(IOutputSink sink)
     {
+        _reader.Drop();
         OutputPusher pusher = new(_stack, _final, sink);
         Volatile.Write(ref _pusher, pusher);
         // Full fence: whoever still saw the state before queued his packets before it.

@@ -11,9 +11,8 @@ internal sealed class LwipMetrics : IDisposable
 
     private readonly Meter _meter;
     private readonly bool _owned;
-    private readonly Func<LwipStatistics> _read;
+    private Func<LwipStatistics>? _read;
     private readonly Histogram<double> _dialDuration;
-    private bool _disposed;
 
     public LwipMetrics(IMeterFactory? factory, Func<LwipStatistics> read)
     {
@@ -35,7 +34,8 @@ internal sealed class LwipMetrics : IDisposable
 
     public void Dispose()
     {
-        Volatile.Write(ref _disposed, true);
+        // A factory's meter outlives the device, and its instruments keep this object; not what is behind it.
+        Volatile.Write(ref _read, null);
         if (_owned)
             _meter.Dispose();
     }
@@ -119,7 +119,7 @@ internal sealed class LwipMetrics : IDisposable
     }
 
     /// <summary>Null after disposal: a factory's meter outlives the device.</summary>
-    private LwipStatistics? Read() => Volatile.Read(ref _disposed) ? null : _read();
+    private LwipStatistics? Read() => Volatile.Read(ref _read)?.Invoke();
 
     private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
 

@@ -176,6 +176,16 @@ internal sealed class OutputReader : IDisposable
         _segment = 0;
     }
 
+    /// <summary>Frees what was taken and not read, because a sink takes the output from now on and nobody may read for long. No read may be running.</summary>
+    public void Drop()
+    {
+        if (Interlocked.CompareExchange(ref _reading, 1, 0) != 0)
+            return;
+        while (_next < _count)
+            Advance();
+        Volatile.Write(ref _reading, 0);
+    }
+
     /// <summary>Frees what was taken and not read. No read may be running.</summary>
     public void Dispose()
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
 using TunFlow.Testing.Packets;
@@ -117,5 +118,28 @@ internal sealed class MetricsTests : DeviceFixture, IMeterFactory
         listener.SetMeasurementEventCallback<T>((instrument, value, tags, _) => note(instrument, value, [.. tags.ToArray().Select(static tag => $"{tag.Key}={tag.Value}")]));
         listener.Start();
         return listener;
+    }
+
+    [Test]
+    public async Task A_disposed_device_is_not_kept_alive_by_its_factory()
+    {
+        WeakReference device = await UseOneAsync();
+
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                return !device.IsAlive;
+            },
+            "the collection of the device");
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private async Task<WeakReference> UseOneAsync()
+    {
+        LwipDevice device = new(Dialer, Proxy, Options with { TimeProvider = Time });
+        await device.DisposeAsync();
+        return new WeakReference(device);
     }
 }
