@@ -5,45 +5,41 @@ namespace TunFlow.Lwip;
 
 /// <content>Dialling, and dialling again when the device's dialer is replaced meanwhile.</content>
 /// <remarks>
-/// Who replaces the dialer stores the new one and then looks at every relay; a relay notes its dialler and then looks whether it still reigns. One of
-/// them sees the other. <see cref="_phase"/> settles who comes first: a dial that ends, or its replacement.
+/// Who replaces the dialer stores the new one and then looks at every relay; a relay notes its attempt and then looks whether its dialer still reigns. One
+/// of them sees the other. The attempt's own phase settles who comes first, its end or its replacement: who looks at an attempt that is over by the time he
+/// acts changes nothing in the one that came after it.
 /// </remarks>
 internal sealed partial class FlowRelay
 {
-    private const int PhaseDialling = 0;
-    private const int PhaseConnected = 1;
-    private const int PhaseReplaced = 2;
-
-    private Upstreams.Reign? _reign;
-    private int _phase;
+    private DialAttempt? _attempt;
 
     /// <summary>Dials and takes the upstream over; on failure the flow is refused, or reset, and the result is false.</summary>
     private async Task<bool> DialAsync(IStreamDialer? chosen, long deadline)
     {
         while (true)
         {
-            Volatile.Write(ref _reign, null);
-            Volatile.Write(ref _phase, PhaseDialling);
             CallLimit limit = BeginCall(deadline);
+            DialAttempt? attempt = null;
             Task<StreamConnection>? dial = null;
             try
             {
-                IStreamDialer dialer = chosen ?? NoteReign().Dialer;
+                IStreamDialer dialer = chosen ?? NoteAttempt(limit, out attempt);
                 Interlocked.Increment(ref _context.Counters.Dials);
                 long started = _context.Options.TimeProvider.GetTimestamp();
                 dial = dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
                 // A dialer may ignore its token; the application's wait must not depend on that.
                 StreamConnection upstream = await dial.WaitAsync(limit.Ended).ConfigureAwait(false)
                     ?? throw new InvalidOperationException("The dialer returned no connection.");
-                if (Interlocked.CompareExchange(ref _phase, PhaseConnected, PhaseDialling) == PhaseDialling)
+                if (attempt is null || attempt.TryConnect())
                 {
-                    Volatile.Write(ref _upstream, upstream);
+                    TakeOver(upstream);
                     Interlocked.Increment(ref _context.Counters.DialsSucceeded);
-                    _context.Metrics?.Dialled(_context.Options.TimeProvider.GetElapsedTime(started));
+                    _context.RecordDial(_context.Options.TimeProvider.GetElapsedTime(started));
                     return true;
                 }
 
-                await _context.DisposeAsync(upstream).ConfigureAwait(false);
+                // Not awaited: the application waits for the next dial, not for the end of this one.
+                DisposeReplaced(upstream);
             }
             catch (Exception exception)
             {
@@ -51,7 +47,7 @@ internal sealed partial class FlowRelay
                     _ = DisposeLateAsync(dial);
                 // Looked at, or a dial that failed just when its time was up would be reported as unobserved.
                 _ = dial?.Exception;
-                if (Volatile.Read(ref _phase) != PhaseReplaced || _flow.IsClosed)
+                if (attempt is not { IsReplaced: true } || _flow.IsClosed)
                 {
                     Refuse(exception, timedOut: limit.Ended.IsCancellationRequested && exception is OperationCanceledException);
                     return false;
@@ -61,29 +57,53 @@ internal sealed partial class FlowRelay
             {
                 EndCall();
             }
+
+            Interlocked.Increment(ref _context.Counters.DialsFailed);
+            Interlocked.Increment(ref _context.Counters.DialsCancelled);
         }
     }
 
     /// <summary>Another dialer took the place of the one that this flow was, or is being, dialled with.</summary>
     public void OnDialerReplaced(Upstreams.Reign current)
     {
-        if (Volatile.Read(ref _reign) is not { } reign || reign == current)
+        if (Volatile.Read(ref _attempt) is not { } attempt || !attempt.Reign.IsBefore(current))
             return;
-        if (Interlocked.CompareExchange(ref _phase, PhaseReplaced, PhaseDialling) == PhaseConnected)
+        if (!attempt.TryReplace())
             _flow.Reset();
-        else if (Interlocked.Exchange(ref _callLimit, null) is { } limit)
-            CancelCall(limit);
+        else if (Interlocked.CompareExchange(ref _callLimit, null, attempt.Limit) == attempt.Limit)
+            CancelCall(attempt.Limit);
     }
 
-    private Upstreams.Reign NoteReign()
+    private IStreamDialer NoteAttempt(CallLimit limit, out DialAttempt attempt)
     {
         while (true)
         {
-            Upstreams.Reign reign = _context.Upstreams.Current;
-            Volatile.Write(ref _reign, reign);
+            attempt = new DialAttempt(_context.Upstreams.Current, limit);
+            Volatile.Write(ref _attempt, attempt);
             Interlocked.MemoryBarrier();
-            if (reign == _context.Upstreams.Current)
-                return reign;
+            if (attempt.Reign == _context.Upstreams.Current)
+                return attempt.Reign.Dialer;
+        }
+    }
+
+    /// <summary>From here on the upstream is ours, and a flow that breaks aborts it.</summary>
+    private void TakeOver(StreamConnection upstream)
+    {
+        // The exchange with Break: the flow is marked as closed, then Break looks for the upstream; it is stored, then the mark looked for.
+        Interlocked.Exchange(ref _upstream, upstream);
+        if (_flow.IsClosed && _flow.ClosedStatus != NativeStatus.Ok)
+            AbortUpstream();
+    }
+
+    private void DisposeReplaced(StreamConnection upstream)
+    {
+        _context.Work.Enter();
+        _ = EndAsync(_context, upstream);
+
+        static async Task EndAsync(DeviceContext context, StreamConnection upstream)
+        {
+            await context.DisposeAsync(upstream).ConfigureAwait(false);
+            context.Work.Exit();
         }
     }
 
@@ -129,5 +149,27 @@ internal sealed partial class FlowRelay
         {
             _context.Report(exception);
         }
+    }
+
+    /// <summary>One call of the device's dialer: connected, or replaced, whichever happens first.</summary>
+    private sealed class DialAttempt(Upstreams.Reign reign, CallLimit limit)
+    {
+        private const int Dialling = 0;
+        private const int Connected = 1;
+        private const int Replaced = 2;
+
+        private int _phase;
+
+        public Upstreams.Reign Reign { get; } = reign;
+
+        public CallLimit Limit { get; } = limit;
+
+        public bool IsReplaced => Volatile.Read(ref _phase) == Replaced;
+
+        /// <summary>False if it was replaced.</summary>
+        public bool TryConnect() => Interlocked.CompareExchange(ref _phase, Connected, Dialling) == Dialling;
+
+        /// <summary>False if it connected.</summary>
+        public bool TryReplace() => Interlocked.CompareExchange(ref _phase, Replaced, Dialling) != Connected;
     }
 }

@@ -42,8 +42,7 @@ internal sealed partial class FlowRelay
         CallLimit limit = BeginCall(deadline);
         try
         {
-            decision = await policy(new FlowInfo(ProtocolType.Tcp, _flow.Source, _flow.Destination), limit.Token)
-                .AsTask().WaitAsync(limit.Ended).ConfigureAwait(false);
+            decision = await _context.AskAsync(policy, new FlowInfo(ProtocolType.Tcp, _flow.Source, _flow.Destination), limit).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -51,9 +50,9 @@ internal sealed partial class FlowRelay
             {
                 _context.Report(exception);
                 LwipLog.PolicyFailed(_context.Log, _flow.Source, _flow.Destination, exception);
+                Interlocked.Increment(ref _context.Counters.PolicyFailures);
             }
 
-            Interlocked.Increment(ref _context.Counters.PolicyFailures);
             _flow.Refuse(_flow.IsClosed ? TfRefusal.Silent : TfRefusal.Reset);
             return null;
         }
@@ -88,6 +87,10 @@ internal sealed partial class FlowRelay
         }
         catch (OperationCanceledException exception)
         {
+            // One whose turn didn't come in time counts as a dial that took too long; one that was given up, not at all.
+            if (_flow.IsClosed)
+                return false;
+            Interlocked.Increment(ref _context.Counters.Dials);
             Refuse(exception, timedOut: true);
             return false;
         }
@@ -98,7 +101,8 @@ internal sealed partial class FlowRelay
 
         try
         {
-            return await DialAsync(dialer, deadline).ConfigureAwait(false);
+            // Gone while it waited, for its turn or to speak: nobody would use the upstream.
+            return !_flow.IsClosed && await DialAsync(dialer, deadline).ConfigureAwait(false);
         }
         finally
         {

@@ -23,7 +23,12 @@ public readonly record struct FlowDecision
     public IPacketProxy? PacketProxy { get; private init; }
 
     /// <summary>When to answer this flow's SYN, or null for the device's mode.</summary>
-    public AcceptMode? AcceptMode { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">There is no such mode.</exception>
+    public AcceptMode? AcceptMode
+    {
+        get;
+        init => field = value is not { } mode || Enum.IsDefined(mode) ? value : throw new ArgumentOutOfRangeException(nameof(AcceptMode), value, "There is no such mode.");
+    }
 
     internal FlowVerdict Verdict { get; }
 
@@ -46,6 +51,6 @@ public readonly record struct FlowDecision
     }
 
     /// <summary>Refuses with a reason that the application gets to see.</summary>
-    /// <param name="error"><see cref="NetworkError.HostUnreachable"/>, <see cref="NetworkError.NetworkUnreachable"/> and <see cref="NetworkError.AccessDenied"/> become the ICMP message of that name; everything else RST, or ICMP port unreachable.</param>
+    /// <param name="error"><see cref="NetworkError.HostUnreachable"/>, <see cref="NetworkError.NetworkUnreachable"/> and <see cref="NetworkError.AccessDenied"/> become the ICMP message of that name, <see cref="NetworkError.AddressNotAvailable"/> that of an unreachable host; everything else RST, or ICMP port unreachable.</param>
     public static FlowDecision RefuseWith(NetworkError error) => new(FlowVerdict.Refuse) { Error = error };
 }

@@ -66,7 +66,7 @@ public enum PacketDropReason
     /// <summary><see cref="LwipDeviceOptions.MaxFlows"/> is reached.</summary>
     FlowLimit = 20,
 
-    /// <summary><see cref="LwipDeviceOptions.MaxPendingDials"/> or <see cref="LwipDeviceOptions.MaxPendingDialsPerSource"/> is reached.</summary>
+    /// <summary><see cref="LwipDeviceOptions.MaxPendingDials"/> or <see cref="LwipDeviceOptions.MaxPendingDialsPerSource"/> is reached, or the share or rate of sources that have not completed a handshake lately.</summary>
     PendingLimit = 21,
 
     /// <summary>The byte budget of a flow.</summary>

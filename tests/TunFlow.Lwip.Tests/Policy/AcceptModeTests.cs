@@ -167,4 +167,53 @@ internal sealed class AcceptModeTests(AcceptMode mode) : DeviceFixture
 
         Assert.That(await peer.ReceiveAsync(9), Is.EqualTo("220 ready"u8.ToArray()));
     }
+
+    [Test]
+    public async Task A_flow_that_broke_while_its_dial_came_back_frees_an_upstream_that_takes_nothing()
+    {
+        byte[] data = new byte[400 * 1024];
+        TcpPeer peer = Link.CreatePeer(Server4);
+        using ManualResetEventSlim sent = new();
+        FakeUpstream upstream = new();
+        Dialer.OnDial = (_, token) =>
+        {
+            // All of it inside the call: the dial has succeeded before anybody waits for it.
+            Assert.That(sent.Wait(TimeSpan.FromSeconds(20)), Is.True);
+            peer.SendReset();
+            Assert.That(SpinWait.SpinUntil(() => token.IsCancellationRequested, TimeSpan.FromSeconds(20)), Is.True);
+            return new ValueTask<StreamConnection>(upstream);
+        };
+        await peer.ConnectAsync();
+        await peer.SendAsync(data, TimeSpan.FromSeconds(20));
+
+        sent.Set();
+
+        await Eventually.HoldsAsync(() => upstream is { Disposals: 1, Aborts: <= 1 } && Statistics.Flows == 0, "the upstream's end");
+    }
+
+    [Test]
+    public async Task A_flow_that_was_given_up_before_its_turn_is_no_dial()
+    {
+        Dialer.OnDial = static async (_, token) =>
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            return null!;
+        };
+        List<TcpPeer> peers = [];
+        for (int i = 0; i < 3; i++)
+        {
+            peers.Add(Link.CreatePeer(Server4));
+            Assert.That(await peers[^1].ConnectAsync(), Is.True);
+            await peers[^1].SendAsync(new byte[1]);
+            await Eventually.HoldsAsync(() => Dialer.Calls == Math.Min(i + 1, 2), "the dial");
+        }
+
+        peers[2].SendReset();
+        await Eventually.HoldsAsync(() => Statistics.Flows == 2, "the end of the one that waited");
+        peers[0].SendReset();
+        peers[1].SendReset();
+
+        await Eventually.HoldsAsync(() => Statistics is { Flows: 0, DialsFailed: 2 }, "the end");
+        Assert.That((Statistics.Dials, Statistics.DialsSucceeded, Statistics.DialsFailed, Statistics.DialsCancelled), Is.EqualTo((2L, 0L, 2L, 2L)));
+    }
 }

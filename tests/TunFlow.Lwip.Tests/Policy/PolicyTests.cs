@@ -230,4 +230,23 @@ internal sealed class PolicyTests : DeviceFixture
         Assert.That(answer.Payload.ToArray(), Is.EqualTo(new byte[] { 2 }));
         Assert.That(Statistics.SessionsFailed, Is.EqualTo(1));
     }
+
+    [Test]
+    public async Task A_question_whose_application_gave_up_is_no_failure_of_the_policy()
+    {
+        CancellationToken seen = default;
+        _policy = (_, token) =>
+        {
+            seen = token;
+            return new ValueTask<FlowDecision>(new TaskCompletionSource<FlowDecision>().Task);
+        };
+        TcpPeer peer = Link.CreatePeer(Server4);
+        peer.SendSyn();
+        await Eventually.HoldsAsync(() => Asked == 1, "the question");
+
+        Link.Send(PacketBuilder.TcpSegment(peer.Local, peer.Remote, peer.InitialSequence + 1, 0, TcpFlags.Rst, 0));
+
+        await Eventually.HoldsAsync(() => seen.IsCancellationRequested && Statistics.Flows == 0, "the cancellation");
+        Assert.That(Statistics.PolicyFailures, Is.Zero);
+    }
 }
