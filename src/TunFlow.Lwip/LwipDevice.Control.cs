@@ -6,6 +6,8 @@ namespace TunFlow.Lwip;
 /// <content>What an application changes, and looks at, while the device runs.</content>
 public sealed partial class LwipDevice
 {
+    private readonly Lock _mtuLock = new();
+
     /// <summary>Replaces the dialer. Connection attempts that arrive afterwards use the new one only.</summary>
     /// <param name="dialer">Dials from now on. Not owned.</param>
     /// <param name="existing">What becomes of flows, and dials, of the earlier dialer. Flows whose dialer a policy chose aren't touched.</param>
@@ -32,7 +34,7 @@ public sealed partial class LwipDevice
         if (existing == ExistingFlows.Keep)
             return;
         foreach (LwipSession session in _stack.Snapshot().Sessions)
-            session.Relay?.OnProxyReplaced();
+            session.Relay?.OnProxyReplaced(all: false);
     }
 
     /// <summary>Changes the MTU. New connections announce an MSS that follows it, packets that are made from now on keep to it, larger ones that are written are refused.</summary>
@@ -41,23 +43,28 @@ public sealed partial class LwipDevice
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(mtu, 576);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(mtu, PacketBuffer.MaxPacketLength);
-        _stack.SetMtu(mtu);
-        Volatile.Write(ref _mtu, mtu);
+        // Together, so that two changes at once leave both sides with the same.
+        lock (_mtuLock)
+        {
+            _stack.SetMtu(mtu);
+            Volatile.Write(ref _mtu, mtu);
+        }
     }
 
     /// <summary>Resets every TCP flow and ends every UDP session; the applications learn of it by RST and connect anew. For a change of network, or before the machine sleeps. The device goes on.</summary>
     public void AbortAll() => _stack.AbortAll();
 
     /// <summary>
-    /// To be called after the machine slept, or when the network came back: what became due meanwhile is done at once, and every UDP session leaves its
-    /// upstream, whose socket may be bound to an address that is gone; the next datagram opens a new one. TCP flows are kept: their upstreams say themselves
+    /// To be called after the machine slept, or when the network came back: what became due meanwhile by the clock of <see cref="LwipDeviceOptions.TimeProvider"/>
+    /// is done at once (the system's stands still in a suspend on some systems), and every UDP session leaves its upstream, also one that a policy chose, because
+    /// its socket may be bound to an address that is gone; the next datagram opens a new one. TCP flows are kept: their upstreams say themselves
     /// whether they survived. Use <see cref="AbortAll"/> if they can't have.
     /// </summary>
     public void OnResume()
     {
         _stack.Tick();
         foreach (LwipSession session in _stack.Snapshot().Sessions)
-            session.Relay?.OnProxyReplaced();
+            session.Relay?.OnProxyReplaced(all: true);
     }
 
     /// <summary>Lists the flows and sessions of this moment. For diagnostics: takes time and memory in proportion to their number.</summary>

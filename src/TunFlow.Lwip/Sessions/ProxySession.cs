@@ -3,7 +3,7 @@ using TunFlow.Network;
 namespace TunFlow.Lwip;
 
 /// <summary>A native session's session of one packet proxy: opened when a datagram needs it, opened anew after it ended.</summary>
-/// <remarks>Used by the session's pump alone, except <see cref="BreakAsync"/> and <see cref="Retire"/>.</remarks>
+/// <remarks>Used by the session's pump alone, except <see cref="BreakAsync()"/>, <see cref="BreakAsync(IPacketRequestSender)"/> and <see cref="Retire"/>.</remarks>
 internal sealed class ProxySession(LwipSession session, DeviceContext context, IPacketProxy? chosen, CancellationToken ended)
 {
     private SessionReceiver? _receiver;
@@ -26,6 +26,8 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
     public async ValueTask<NetworkError?> OpenAsync()
     {
         Volatile.Write(ref _retired, false);
+        // The exchange with Retire, which follows a replacement: either it is seen here, or the proxy that is used here is the new one.
+        Interlocked.MemoryBarrier();
         SessionReceiver receiver = new(session, context);
         using CallLimit opening = new(context, context.Options.DialTimeout);
         using CancellationTokenRegistration link = ended.UnsafeRegister(static self => ((CallLimit)self!).Cancel(), opening);
@@ -73,8 +75,16 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
     /// <summary>Gets the pump out of the proxy's calls.</summary>
     public ValueTask BreakAsync() => context.DisposeAsync(Interlocked.Exchange(ref _sender, null));
 
-    /// <summary>Sends nothing more through it; the pump ends it.</summary>
-    public void Retire() => Volatile.Write(ref _retired, true);
+    /// <summary>Sends nothing more through it; the pump ends it. The result is what a pending call has to be got out of.</summary>
+    public IPacketRequestSender? Retire()
+    {
+        Volatile.Write(ref _retired, true);
+        return Volatile.Read(ref _sender);
+    }
+
+    /// <summary>Gets the pump out of this sender's calls, unless it has left it already.</summary>
+    public ValueTask BreakAsync(IPacketRequestSender sender) =>
+        Interlocked.CompareExchange(ref _sender, null, sender) == sender ? context.DisposeAsync(sender) : ValueTask.CompletedTask;
 
     private async Task DisposeLateAsync(Task<IPacketRequestSender> task)
     {

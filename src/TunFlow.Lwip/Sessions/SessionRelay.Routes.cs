@@ -26,8 +26,7 @@ internal sealed partial class SessionRelay
         try
         {
             using CancellationTokenRegistration link = _ended.UnsafeRegister(static self => ((CallLimit)self!).Cancel(), asking);
-            decision = await policy(new FlowInfo(ProtocolType.Udp, _session.Source, destination), asking.Token)
-                .AsTask().WaitAsync(asking.Ended).ConfigureAwait(false);
+            decision = await _context.AskAsync(policy, new FlowInfo(ProtocolType.Udp, _session.Source, destination), asking).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -98,16 +97,27 @@ internal sealed partial class SessionRelay
             return [.. _routes];
     }
 
-    /// <summary>The device's packet proxy was replaced, and this session is to leave the old one.</summary>
-    public void OnProxyReplaced()
+    /// <summary>This session is to leave the device's proxy, or <paramref name="all"/> of its proxies, and open anew when it has something to send. Runs no user code here.</summary>
+    public void OnProxyReplaced(bool all)
     {
         foreach (ProxySession route in SnapshotRoutes())
         {
-            if (route.Chosen is null)
-                route.Retire();
+            if ((all || route.Chosen is null) && route.Retire() is { } sender)
+            {
+                // A call that hangs in the old proxy, which may be why it is replaced, must not hold the session.
+                _context.Work.Enter();
+                ThreadPool.UnsafeQueueUserWorkItem(static left => _ = left.Relay.LeaveAsync(left.Route, left.Sender), (Relay: this, Route: route, Sender: sender), preferLocal: false);
+            }
         }
 
         _session.Wake();
+    }
+
+    private async Task LeaveAsync(ProxySession route, IPacketRequestSender sender)
+    {
+        await route.BreakAsync(sender).ConfigureAwait(false);
+        _session.Wake();
+        _context.Work.Exit();
     }
 
     private void RefuseWaiting(TfRefusal refusal)

@@ -174,6 +174,99 @@ internal sealed class ReplacementTests : DeviceFixture
         await EchoAsync();
     }
 
+    [Test]
+    public async Task A_session_whose_old_proxy_hangs_in_a_send_moves_on()
+    {
+        // What a proxy does whose transport is stuck, the very moment to replace it.
+        Proxy.OnDatagram = static async (session, _, _) =>
+        {
+            await Eventually.HoldsAsync(() => session.Disposals != 0, "the disposal of the stuck session", 30_000);
+            throw new ObjectDisposedException(nameof(FakeSession));
+        };
+        Link.Send(PacketBuilder.UdpDatagram(s_app, Server4, "ping"u8));
+        await Eventually.HoldsAsync(() => Proxy.Sessions.SingleOrDefault()?.Received.IsEmpty == false, "the send that hangs");
+
+        Device.SetPacketProxy(new FakePacketProxy(), ExistingFlows.Reset);
+
+        Assert.That((await Link.NextAsync()).Payload.ToArray(), Is.EqualTo("ping"u8.ToArray()), "the datagram that hung");
+        await EchoAsync();
+        Assert.That((Proxy.Sessions.Single().Disposals, Statistics.SessionsOpened), Is.EqualTo((1, 1L)));
+    }
+
+    [Test]
+    public async Task After_a_resume_sessions_of_a_proxy_that_a_policy_chose_get_new_sockets_too()
+    {
+        FakePacketProxy chosen = new();
+        LwipDevice device = new(Dialer, Proxy, new LwipDeviceOptions
+        {
+            TimeProvider = Time,
+            Policy = (_, _) => new ValueTask<FlowDecision>(FlowDecision.AcceptWith(chosen)),
+        });
+        await using (device)
+        {
+            PacketLink link = new(device);
+            link.Send(PacketBuilder.UdpDatagram(s_app, Server4, "ping"u8));
+            await link.NextAsync();
+
+            device.SetPacketProxy(new FakePacketProxy(), ExistingFlows.Reset);
+            link.Send(PacketBuilder.UdpDatagram(s_app, Server4, "ping"u8));
+            await link.NextAsync();
+            Assert.That(chosen.Calls, Is.EqualTo(1), "a replacement of the device's proxy is none of the chosen one's");
+
+            device.OnResume();
+            await Eventually.HoldsAsync(() => chosen.Sessions.First().Disposals == 1, "the old session's end");
+            link.Send(PacketBuilder.UdpDatagram(s_app, Server4, "ping"u8));
+            await link.NextAsync();
+            Assert.That(chosen.Calls, Is.EqualTo(2));
+        }
+    }
+
+    [Test]
+    public async Task Replacements_from_two_threads_never_make_a_dial_look_timed_out()
+    {
+        const int rounds = 300;
+        Dialer.OnDial = SlowAsync;
+        using CancellationTokenSource stop = new();
+        Task[] load = [.. Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+                await Link.CreatePeer(Server4).ConnectAsync(TimeSpan.FromSeconds(20));
+        }))];
+        Task[] replacements = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(async () =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                Device.SetDialer(new FakeDialer { OnDial = SlowAsync }, ExistingFlows.Reset);
+                if (i % 8 == 0)
+                    await Task.Delay(1);
+            }
+        }))];
+
+        await Task.WhenAll(replacements);
+        await stop.CancelAsync();
+        await Task.WhenAll(load);
+
+        // Virtual time stood still: nothing can have timed out.
+        Assert.That((Statistics.DialsTimedOut, Statistics.DialsSucceeded), Is.EqualTo((0L, Statistics.Dials - Statistics.DialsFailed)));
+
+        static async ValueTask<StreamConnection> SlowAsync(EndPoint remote, CancellationToken token)
+        {
+            await Task.Delay(2, token);
+            return new FakeUpstream();
+        }
+    }
+
+    [Test]
+    public void An_older_replacement_that_comes_late_leaves_flows_of_a_newer_dialer_alone()
+    {
+        Upstreams upstreams = new(Dialer, Proxy);
+        Upstreams.Reign first = upstreams.Current;
+        Upstreams.Reign second = upstreams.SetDialer(new FakeDialer());
+        Upstreams.Reign third = upstreams.SetDialer(new FakeDialer());
+
+        Assert.That((first.IsBefore(second), second.IsBefore(third), third.IsBefore(second), third.IsBefore(third)), Is.EqualTo((true, true, false, false)));
+    }
+
     private async Task EchoAsync()
     {
         Link.Send(PacketBuilder.UdpDatagram(s_app, Server4, "ping"u8));
