@@ -50,7 +50,11 @@ public sealed record LwipDeviceOptions
     /// <summary>TCP flows in any state, those being dialled included; at most 4,194,304. Default 65,536.</summary>
     public int MaxFlows { get; init; } = 65_536;
 
-    /// <summary>Flows being dialled at once; further connection attempts are dropped and repeated by the application's TCP. Default 1,024.</summary>
+    /// <summary>
+    /// Flows being dialled at once; further connection attempts are dropped and repeated by the application's TCP. Sources that have not completed a handshake
+    /// in the last ten minutes share half of these places, and as many new connections a second (at least 100), so that a flood of made-up sources leaves the
+    /// rest to the real ones. Where <see cref="AcceptMode"/> answers first, flows wait for a place instead. Default 1,024.
+    /// </summary>
     public int MaxPendingDials { get; init; } = 1024;
 
     /// <summary>Of these, flows of one source address. Default 256.</summary>
@@ -97,11 +101,14 @@ public sealed record LwipDeviceOptions
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the parameter name is the property's.</exception>
-    /// <exception cref="ArgumentNullException"><see cref="TimeProvider"/> is null.</exception>
+    /// <exception cref="ArgumentNullException"><see cref="TimeProvider"/> or <see cref="ProxyEndPoints"/> is null.</exception>
+    /// <exception cref="ArgumentException">One of <see cref="ProxyEndPoints"/> is null.</exception>
     public void Validate()
     {
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(ProxyEndPoints);
+        if (ProxyEndPoints.Contains(null!))
+            throw new ArgumentException("An endpoint is null.", nameof(ProxyEndPoints));
         InRange(Mtu, 576, 65_535, nameof(Mtu));
         InRange(DialTimeout, TimeSpan.FromMinutes(10), nameof(DialTimeout));
         if (!Enum.IsDefined(AcceptMode))

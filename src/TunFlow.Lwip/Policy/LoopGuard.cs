@@ -12,7 +12,7 @@ internal sealed class LoopGuard
     public LoopGuard(IEnumerable<IPEndPoint> endPoints)
     {
         foreach (IPEndPoint endPoint in endPoints)
-            _endPoints.Add(endPoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port) : endPoint);
+            _endPoints.Add(new IPEndPoint(AsInPackets(endPoint.Address), endPoint.Port));
     }
 
     /// <summary>True for a destination that only the tunnel itself should reach.</summary>
@@ -20,4 +20,8 @@ internal sealed class LoopGuard
 
     /// <summary>True once: the first loop is worth a warning, the thousands behind it are not.</summary>
     public bool IsFirst() => Interlocked.Exchange(ref _told, 1) == 0;
+
+    // Packets know neither mapped addresses nor zones. Always a copy: the endpoints are the caller's, who may go on changing them.
+    private static IPAddress AsInPackets(IPAddress address) =>
+        address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : new IPAddress(address.GetAddressBytes());
 }
