@@ -88,25 +88,18 @@ public sealed class Tunnel : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait for another exchange of the device; not the exchange itself.</param>
     /// <returns>A task that completes when the earlier device isn't used any more; it was disposed if <see cref="TunnelOptions.DisposeDevice"/> is set.</returns>
     /// <exception cref="ObjectDisposedException">The tunnel has ended, or is ending.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The new device's MTU is not one that can be served. The tunnel goes on with the earlier device.</exception>
     /// <exception cref="InvalidOperationException">Somebody reads the new device. The tunnel goes on with the earlier one.</exception>
+    /// <remarks>Where this throws one of these, the new device stays the caller's. Should serving it fail to begin for another reason, the tunnel ends, and <see cref="Completion"/> says why.</remarks>
     public async Task ReplaceDeviceAsync(IIPDevice device, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(device);
         await _serving.WaitAsync(cancellationToken).ConfigureAwait(false);
-        IIPDevice earlier = _device;
+        IIPDevice earlier;
         try
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _stopping) != 0, this);
-            IPacketEngine next = CreateEngine(device, _stack);
-            IPacketEngine previous = _engine;
-            // Before the earlier engine ends: whoever follows it sees that this isn't the tunnel's end.
-            Volatile.Write(ref _engine, next);
-            _device = device;
-            await previous.DetachAsync().ConfigureAwait(false);
-            _stack.SetMtu(device.Mtu);
-            _stack.SetReadOffloads(OffloadsOf(device));
-            next.Start();
-            _ = FollowAsync(next);
+            earlier = await ExchangeAsync(device).ConfigureAwait(false);
         }
         finally
         {
@@ -141,10 +134,42 @@ public sealed class Tunnel : IAsyncDisposable
         ? new LinuxTunEngine(tun, stack)
         : new PumpEngine(device, stack);
 
+    /// <summary>Under <see cref="_serving"/>. Everything that may be refused comes before anything is changed.</summary>
+    private async Task<IIPDevice> ExchangeAsync(IIPDevice device)
+    {
+        int mtu = device.Mtu;
+        PacketOffloads offloads = OffloadsOf(device);
+        (_options.Stack with { Mtu = mtu }).Validate();
+        IPacketEngine next = CreateEngine(device, _stack);
+        IPacketEngine previous = _engine;
+        IIPDevice earlier = _device;
+        _engine = next;
+        _device = device;
+        try
+        {
+            await previous.DetachAsync().ConfigureAwait(false);
+            _stack.SetMtu(mtu);
+            _stack.SetReadOffloads(offloads);
+            next.Start();
+        }
+        catch (Exception exception)
+        {
+            // Neither device is served any more.
+            next.Fail(exception);
+        }
+
+        _ = FollowAsync(next);
+        return earlier;
+    }
+
     private async Task FollowAsync(IPacketEngine engine)
     {
         await engine.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (Volatile.Read(ref _engine) == engine && Interlocked.Exchange(ref _stopping, 1) == 0)
+        await _serving.WaitAsync().ConfigureAwait(false);
+        // Decided while nobody exchanges devices: an engine whose place another took isn't the tunnel's end.
+        bool ends = _engine == engine && Interlocked.Exchange(ref _stopping, 1) == 0;
+        _serving.Release();
+        if (ends)
             await EndAsync().ConfigureAwait(false);
     }
 

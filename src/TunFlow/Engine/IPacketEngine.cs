@@ -9,6 +9,9 @@ internal interface IPacketEngine
     /// <summary>Begins. Called once.</summary>
     void Start();
 
+    /// <summary>It could not begin: lets go of the device, and <see cref="Completion"/> says why. Harmless if it did begin.</summary>
+    void Fail(Exception exception);
+
     /// <summary>Takes no more packets from the device; those of the stack still go to it.</summary>
     void StopInput();
 

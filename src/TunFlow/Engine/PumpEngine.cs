@@ -42,6 +42,8 @@ internal sealed class PumpEngine : IPacketEngine
             _completion.TrySetResult();
     }
 
+    public void Fail(Exception exception) => _completion.TrySetException(exception);
+
     public void StopInput()
     {
         Volatile.Write(ref _stopping, 1);

@@ -1,4 +1,5 @@
 using System.Net;
+using Moq;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
 using TunFlow.Testing.Packets;
@@ -24,6 +25,8 @@ internal sealed class ReplaceDeviceTests
         SwitchedDevice app = new(far);
         PacketLink link = new(app);
         TcpPeer peer = link.CreatePeer(s_server);
+        // The acknowledgment of what came before may be on its way when the devices change.
+        peer.AllowRetransmissions = true;
         Assert.That(await peer.ConnectAsync(), Is.True);
         FakeUpstream upstream = dialer.Upstreams.Single();
         await upstream.Answers.WriteAsync("before"u8.ToArray());
@@ -115,6 +118,58 @@ internal sealed class ReplaceDeviceTests
         Assert.That(async () => await tunnel.ReplaceDeviceAsync(near), Throws.TypeOf<ObjectDisposedException>());
     }
 
+    [TestCase(0)]
+    [TestCase(575)]
+    [TestCase(65_536)]
+    public async Task A_device_that_cannot_be_served_is_refused_and_the_tunnel_goes_on(int mtu)
+    {
+        (MemoryDevice near, MemoryDevice far) = MemoryDevice.CreatePair();
+        await using Tunnel tunnel = Tunnel.Start(near, new FakeDialer(), new FakePacketProxy(), new TunnelOptions { DisposeDevice = true });
+        PacketLink link = new(far);
+        Mock<IIPDevice> odd = new(MockBehavior.Strict);
+        odd.SetupGet(static device => device.Mtu).Returns(mtu);
+
+        Assert.That(async () => await tunnel.ReplaceDeviceAsync(odd.Object), Throws.InstanceOf<ArgumentOutOfRangeException>());
+
+        Assert.That(await link.CreatePeer(s_server).ConnectAsync(), Is.True);
+        await tunnel.StopAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(async () => await near.WriteAsync(new byte[28]), Throws.TypeOf<ObjectDisposedException>(), "the device is disposed");
+    }
+
+    [Test]
+    public async Task An_exchange_as_the_earlier_device_ends_either_fails_or_lasts()
+    {
+        Random random = new(1);
+        int lasting = 0;
+        for (int round = 0; round < 200; round++)
+        {
+            (MemoryDevice near, MemoryDevice far) = MemoryDevice.CreatePair();
+            (MemoryDevice nextNear, MemoryDevice nextFar) = MemoryDevice.CreatePair();
+            await using Tunnel tunnel = Tunnel.Start(near, new FakeDialer(), new FakePacketProxy());
+            Task end = Task.Run(() => far.DisposeAsync().AsTask());
+            // Sooner or later than what the end sets off.
+            Thread.SpinWait(random.Next(20_000));
+            try
+            {
+                await tunnel.ReplaceDeviceAsync(nextNear);
+            }
+            catch (ObjectDisposedException)
+            {
+                await end;
+                await tunnel.Completion.WaitAsync(TimeSpan.FromSeconds(10));
+                continue;
+            }
+
+            lasting++;
+            await end;
+            PacketLink link = new(nextFar);
+            Assert.That(await link.CreatePeer(s_server).ConnectAsync(), Is.True, $"round {round}");
+            Assert.That(tunnel.Completion.IsCompleted, Is.False, $"round {round}");
+        }
+
+        TestContext.Out.WriteLine($"{lasting} of 200 exchanges were faster than the end");
+    }
+
     [Test]
     public async Task Exchanges_and_stops_at_once_end_in_order()
     {
@@ -137,45 +192,5 @@ internal sealed class ReplaceDeviceTests
             Assert.That(tunnel.Completion.IsCompletedSuccessfully, Is.True);
             Assert.That(tunnel.Stack.IsReleased, Is.True);
         }
-    }
-
-    /// <summary>The applications' side, which moves along when the TUN does.</summary>
-    private sealed class SwitchedDevice(MemoryDevice first) : IIPDevice
-    {
-        private MemoryDevice _current = first;
-
-        public int Mtu => Volatile.Read(ref _current).Mtu;
-
-        public void Switch(MemoryDevice next)
-        {
-            MemoryDevice earlier = Interlocked.Exchange(ref _current, next);
-            // Ends the pending read, which then goes on with the next.
-            _ = earlier.DisposeAsync().AsTask();
-        }
-
-        public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            while (true)
-            {
-                MemoryDevice current = Volatile.Read(ref _current);
-                int length = await current.ReadAsync(buffer, cancellationToken);
-                if (length > 0 || current == Volatile.Read(ref _current))
-                    return length;
-            }
-        }
-
-        public async ValueTask WriteAsync(ReadOnlyMemory<byte> packet, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                await Volatile.Read(ref _current).WriteAsync(packet, cancellationToken);
-            }
-            catch (Exception exception) when (exception is ObjectDisposedException or NetworkException)
-            {
-                // Lost in between, as packets are.
-            }
-        }
-
-        public ValueTask DisposeAsync() => Volatile.Read(ref _current).DisposeAsync();
     }
 }
