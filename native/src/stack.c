@@ -200,6 +200,9 @@ static int32_t op_set_mtu(uint32_t mtu) {
     return TF_E_INVALID;
   }
   tf.config.mtu = mtu;
+  if (tf.output_tail != NULL) {
+    tf.output_tail->flow = NULL; /* a super-packet of larger segments doesn't grow any further */
+  }
   return TF_OK;
 }
 
