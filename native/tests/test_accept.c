@@ -3,6 +3,7 @@
  * Deferred accept: the SYN waits for the caller.
  */
 #include "peer.h"
+#include "tf_test_hooks.h"
 
 static sim *open_deferred(void)
 {
@@ -262,6 +263,83 @@ TEST(half_open_cap_holds)
     SIM_WAIT(s, SECONDS, (last->seen & TF_EVENT_OPEN) != 0);
     CHECK_EQ(0, sim_stats(s).flows_reset_out);
     sim_close(s);
+}
+
+/* NULL where the SYN was dropped. */
+static flow *flow_or_none(sim *s, const peer *p)
+{
+    flow *f = s->flows;
+    while (f != NULL && (f->released || !wire_same_endpoint(&p->self, &f->details.source))) {
+        f = f->next;
+    }
+    return f;
+}
+
+static void leave_every_way(uint32_t per_mille)
+{
+    sim *s = sim_open(small_caps);
+    s->accepts = false;
+    s->tolerant = true;
+    s->template_.auto_close = true;
+    for (uint32_t i = 0; i < 1400; i++) {
+        uint32_t fate = i % 7;
+        /* Nobody but the one that is to complete it hears of his handshake. */
+        s->down.loss = fate == 5 ? 0 : 1000000;
+        tf_test_fail_allocation(s->stack, 0, per_mille);
+        peer *p = knock(s, (uint8_t)(1 + i % 100), (uint16_t)(1000 + i));
+        flow *f = flow_or_none(s, p);
+        if (f != NULL) {
+            if (fate > 1) {
+                int32_t accepted = tf_flow_accept(s->stack, s->now, f->id);
+                CHECK(accepted == TF_OK || accepted == TF_E_MEMORY);
+            }
+            if (fate == 1) {
+                CHECK_EQ(TF_OK, tf_flow_refuse(s->stack, s->now, f->id, TF_REFUSE_RESET));
+                f->released = true;
+            } else if (fate == 3) {
+                CHECK_EQ(TF_OK, tf_flow_abort(s->stack, s->now, f->id));
+            } else if (fate == 4) {
+                sim_release_flow(s, f, 0);
+            } else if (fate == 6) {
+                wire reset = {.src = p->self, .dst = p->remote, .protocol = WIRE_TCP, .flags = WIRE_RST, .seq = p->isn + 1};
+                sim_input_wire(s, &reset);
+            }
+        }
+        sim_pump(s);
+        CHECK(sim_stats(s).flows_half_open <= 3);
+        sim_advance(s, 20 * MILLISECONDS);
+        if (i % 101 == 100) {
+            CHECK_EQ(TF_OK, tf_stack_abort_all(s->stack, s->now));
+            sim_pump(s);
+            CHECK_EQ(0, sim_stats(s).flows_half_open);
+            CHECK_EQ(0, sim_stats(s).flows_pending);
+        } else if (i % 149 == 148) {
+            sim_run(s, s->config.half_open_timeout + SECONDS);
+            CHECK_EQ(0, sim_stats(s).flows_half_open);
+        }
+    }
+    tf_test_fail_allocation(s->stack, 0, 0);
+    CHECK(sim_drops(s, TF_DROP_HALF_OPEN_LIMIT) > 0);
+    CHECK(sim_stats(s).flows_opened > 0);
+    CHECK_EQ(TF_OK, tf_stack_abort_all(s->stack, s->now));
+    sim_pump(s);
+    /* No place is lost: those that nobody knows get their half, and not one more. */
+    s->down.loss = 0;
+    for (uint8_t host = 150; host < 170; host++) {
+        knock(s, host, 1);
+    }
+    CHECK_EQ(10, sim_stats(s).flows_pending);
+    if (per_mille == 0) {
+        sim_close(s);
+    } else {
+        sim_destroy(s);
+    }
+}
+
+TEST(handshakes_leave_their_queue_every_way)
+{
+    leave_every_way(0);
+    leave_every_way(100);
 }
 
 TEST(flow_cap_holds)
