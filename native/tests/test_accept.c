@@ -216,6 +216,10 @@ TEST(proven_sources_have_places_of_their_own)
     }
     CHECK_EQ(20, sim_stats(s).flows_pending);
     CHECK_EQ(20, sim_drops(s, TF_DROP_PENDING_LIMIT));
+    /* All places are taken now, also for them. */
+    knock(s, 102, 2);
+    CHECK_EQ(20, sim_stats(s).flows_pending);
+    CHECK_EQ(21, sim_drops(s, TF_DROP_PENDING_LIMIT));
     sim_close(s);
 }
 
