@@ -27,8 +27,18 @@ internal sealed class CallLimit : IDisposable
     /// <summary>For the wait for it.</summary>
     public CancellationToken Ended { get; }
 
-    /// <summary>Ends both now. Not after <see cref="Dispose"/>.</summary>
-    public void Cancel() => _own.Cancel();
+    /// <summary>Ends both now; changes nothing once the call is over.</summary>
+    public void Cancel()
+    {
+        try
+        {
+            _own.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Over, by the one who waited for it.
+        }
+    }
 
     /// <summary>Stops the clock. The callee's token stays usable: a call that ignored it may still look at it.</summary>
     public void Dispose() => _own.Dispose();

@@ -71,7 +71,18 @@ internal sealed partial class FlowRelay
         if (!attempt.TryReplace())
             _flow.Reset();
         else if (Interlocked.CompareExchange(ref _callLimit, null, attempt.Limit) == attempt.Limit)
-            CancelCall(attempt.Limit);
+        {
+            // Not here: the wait that this ends may go on at once, with the next dial, and so run user code on the caller's thread.
+            _context.Work.Enter();
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static replaced =>
+                {
+                    CancelCall(replaced.Limit);
+                    replaced.Work.Exit();
+                },
+                (attempt.Limit, _context.Work),
+                preferLocal: false);
+        }
     }
 
     private IStreamDialer NoteAttempt(CallLimit limit, out DialAttempt attempt)

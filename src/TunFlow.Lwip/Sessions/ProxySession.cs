@@ -3,11 +3,12 @@ using TunFlow.Network;
 namespace TunFlow.Lwip;
 
 /// <summary>A native session's session of one packet proxy: opened when a datagram needs it, opened anew after it ended.</summary>
-/// <remarks>Used by the session's pump alone, except <see cref="BreakAsync()"/>, <see cref="BreakAsync(IPacketRequestSender)"/> and <see cref="Retire"/>.</remarks>
+/// <remarks>Used by the session's pump alone, except <see cref="BreakAsync"/>, <see cref="Retire"/> and <see cref="LeaveAsync"/>.</remarks>
 internal sealed class ProxySession(LwipSession session, DeviceContext context, IPacketProxy? chosen, CancellationToken ended)
 {
     private SessionReceiver? _receiver;
     private IPacketRequestSender? _sender;
+    private CallLimit? _opening;
     private bool _retired;
 
     /// <summary>The proxy that a policy chose; null for the device's.</summary>
@@ -25,38 +26,48 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
     /// <summary>Opens it. Null on success, or if the native session ended meanwhile; otherwise the proxy's error.</summary>
     public async ValueTask<NetworkError?> OpenAsync()
     {
-        Volatile.Write(ref _retired, false);
-        // The exchange with Retire, which follows a replacement: either it is seen here, or the proxy that is used here is the new one.
-        Interlocked.MemoryBarrier();
-        SessionReceiver receiver = new(session, context);
-        using CallLimit opening = new(context, context.Options.DialTimeout);
-        using CancellationTokenRegistration link = ended.UnsafeRegister(static self => ((CallLimit)self!).Cancel(), opening);
-        Task<IPacketRequestSender>? task = null;
-        try
+        while (true)
         {
-            task = (chosen ?? context.Upstreams.PacketProxy).NewSessionAsync(receiver, opening.Token).AsTask();
-            // A proxy may ignore its token; the session's end must not depend on that.
-            IPacketRequestSender sender = await task.WaitAsync(opening.Ended).ConfigureAwait(false)
-                ?? throw new InvalidOperationException("The packet proxy returned no sender.");
-            _receiver = receiver;
-            Volatile.Write(ref _sender, sender);
-            // Whoever breaks disposes what it finds in _sender: the caller looks for the end after this.
+            Volatile.Write(ref _retired, false);
+            SessionReceiver receiver = new(session, context);
+            using CallLimit opening = new(context, context.Options.DialTimeout);
+            using CancellationTokenRegistration link = ended.UnsafeRegister(static self => ((CallLimit)self!).Cancel(), opening);
+            Volatile.Write(ref _opening, opening);
+            // The exchange with Retire, which follows a replacement: either it is seen here, or the proxy that is used here is the new one.
             Interlocked.MemoryBarrier();
-            return null;
-        }
-        catch (Exception exception)
-        {
-            if (task is { IsFaulted: false, IsCanceled: false })
-                _ = DisposeLateAsync(task);
-            // Looked at, or a session that failed just when its time was up would be reported as unobserved.
-            _ = task?.Exception;
-            await receiver.DisposeAsync().ConfigureAwait(false);
-            if (session.IsClosed)
+            Task<IPacketRequestSender>? task = null;
+            try
+            {
+                task = (chosen ?? context.Upstreams.PacketProxy).NewSessionAsync(receiver, opening.Token).AsTask();
+                // A proxy may ignore its token; the session's end must not depend on that.
+                IPacketRequestSender sender = await task.WaitAsync(opening.Ended).ConfigureAwait(false)
+                    ?? throw new InvalidOperationException("The packet proxy returned no sender.");
+                _receiver = receiver;
+                Volatile.Write(ref _sender, sender);
+                // Whoever breaks disposes what it finds in _sender: the caller looks for the end after this.
+                Interlocked.MemoryBarrier();
                 return null;
-            Interlocked.Increment(ref context.Counters.SessionsFailed);
-            NetworkError error = context.Report(exception);
-            LwipLog.SessionFailed(context.Log, session.Source, error, exception);
-            return error;
+            }
+            catch (Exception exception)
+            {
+                if (task is { IsFaulted: false, IsCanceled: false })
+                    _ = DisposeLateAsync(task);
+                // Looked at, or a session that failed just when its time was up would be reported as unobserved.
+                _ = task?.Exception;
+                await receiver.DisposeAsync().ConfigureAwait(false);
+                if (session.IsClosed)
+                    return null;
+                if (Volatile.Read(ref _retired))
+                    continue;
+                Interlocked.Increment(ref context.Counters.SessionsFailed);
+                NetworkError error = context.Report(exception);
+                LwipLog.SessionFailed(context.Log, session.Source, error, exception);
+                return error;
+            }
+            finally
+            {
+                Volatile.Write(ref _opening, null);
+            }
         }
     }
 
@@ -75,16 +86,20 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
     /// <summary>Gets the pump out of the proxy's calls.</summary>
     public ValueTask BreakAsync() => context.DisposeAsync(Interlocked.Exchange(ref _sender, null));
 
-    /// <summary>Sends nothing more through it; the pump ends it. The result is what a pending call has to be got out of.</summary>
-    public IPacketRequestSender? Retire()
+    /// <summary>Sends nothing more through it; the pump ends it. The result is what the pump may have to be got out of: see <see cref="LeaveAsync"/>.</summary>
+    public (CallLimit? Opening, IPacketRequestSender? Sender) Retire()
     {
         Volatile.Write(ref _retired, true);
-        return Volatile.Read(ref _sender);
+        Interlocked.MemoryBarrier();
+        return (Volatile.Read(ref _opening), Volatile.Read(ref _sender));
     }
 
-    /// <summary>Gets the pump out of this sender's calls, unless it has left it already.</summary>
-    public ValueTask BreakAsync(IPacketRequestSender sender) =>
-        Interlocked.CompareExchange(ref _sender, null, sender) == sender ? context.DisposeAsync(sender) : ValueTask.CompletedTask;
+    /// <summary>Gets the pump out of the proxy's calls that were found by <see cref="Retire"/>; changes nothing if it has left them. Runs user code.</summary>
+    public ValueTask LeaveAsync(CallLimit? opening, IPacketRequestSender? sender)
+    {
+        opening?.Cancel();
+        return sender is not null && Interlocked.CompareExchange(ref _sender, null, sender) == sender ? context.DisposeAsync(sender) : ValueTask.CompletedTask;
+    }
 
     private async Task DisposeLateAsync(Task<IPacketRequestSender> task)
     {

@@ -102,20 +102,25 @@ internal sealed partial class SessionRelay
     {
         foreach (ProxySession route in SnapshotRoutes())
         {
-            if ((all || route.Chosen is null) && route.Retire() is { } sender)
-            {
-                // A call that hangs in the old proxy, which may be why it is replaced, must not hold the session.
-                _context.Work.Enter();
-                ThreadPool.UnsafeQueueUserWorkItem(static left => _ = left.Relay.LeaveAsync(left.Route, left.Sender), (Relay: this, Route: route, Sender: sender), preferLocal: false);
-            }
+            if (!all && route.Chosen is not null)
+                continue;
+            (CallLimit? opening, IPacketRequestSender? sender) = route.Retire();
+            if (opening is null && sender is null)
+                continue;
+            // A call that hangs in the old proxy, which may be why it is replaced, must not hold the session.
+            _context.Work.Enter();
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static left => _ = left.Relay.LeaveAsync(left.Route, left.Opening, left.Sender),
+                (Relay: this, Route: route, Opening: opening, Sender: sender),
+                preferLocal: false);
         }
 
         _session.Wake();
     }
 
-    private async Task LeaveAsync(ProxySession route, IPacketRequestSender sender)
+    private async Task LeaveAsync(ProxySession route, CallLimit? opening, IPacketRequestSender? sender)
     {
-        await route.BreakAsync(sender).ConfigureAwait(false);
+        await route.LeaveAsync(opening, sender).ConfigureAwait(false);
         _session.Wake();
         _context.Work.Exit();
     }

@@ -194,6 +194,57 @@ internal sealed class ReplacementTests : DeviceFixture
     }
 
     [Test]
+    public async Task A_session_that_the_old_proxy_is_opening_is_opened_by_the_new_one()
+    {
+        CancellationToken seen = default;
+        TaskCompletionSource stuck = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Proxy.OnOpen = (_, token) =>
+        {
+            seen = token;
+            return new ValueTask(stuck.Task);
+        };
+        Link.Send(PacketBuilder.UdpDatagram(s_app, Server4, "ping"u8));
+        await Eventually.HoldsAsync(() => Proxy.Calls == 1, "the opening that hangs");
+
+        Device.SetPacketProxy(new FakePacketProxy(), ExistingFlows.Reset);
+
+        Assert.That((await Link.NextAsync()).Payload.ToArray(), Is.EqualTo("ping"u8.ToArray()), "the datagram that waited");
+        await Eventually.HoldsAsync(() => seen.IsCancellationRequested, "the cancellation");
+        stuck.SetResult();
+        await Eventually.HoldsAsync(() => Proxy.Sessions.SingleOrDefault()?.Disposals == 1, "the disposal of what came late");
+        Assert.That((Statistics.SessionsOpened, Statistics.SessionsFailed), Is.EqualTo((1L, 0L)));
+    }
+
+    [Test]
+    public async Task Dials_that_are_repeated_never_run_on_the_thread_that_replaces()
+    {
+        Dialer.OnDial = static (_, _) => new ValueTask<StreamConnection>(new TaskCompletionSource<StreamConnection>().Task);
+        TcpPeer peer = Link.CreatePeer(Server4);
+        peer.SendSyn();
+        await Eventually.HoldsAsync(() => Dialer.Calls == 1, "the dial");
+        int dialled = 0;
+        FakeDialer next = new();
+        next.OnDial = (_, _) =>
+        {
+            dialled = Environment.CurrentManagedThreadId;
+            return new ValueTask<StreamConnection>(next.Create());
+        };
+        int replacing = 0;
+        Thread thread = new(() =>
+        {
+            replacing = Environment.CurrentManagedThreadId;
+            Device.SetDialer(next, ExistingFlows.Reset);
+            // Alive while the dial runs, so that its number isn't given to another.
+            SpinWait.SpinUntil(() => next.Calls == 1, TimeSpan.FromSeconds(10));
+        });
+        thread.Start();
+        await peer.WaitAsync(() => peer.IsOpen);
+        thread.Join();
+
+        Assert.That(dialled, Is.Not.EqualTo(replacing).And.Not.Zero);
+    }
+
+    [Test]
     public async Task After_a_resume_sessions_of_a_proxy_that_a_policy_chose_get_new_sockets_too()
     {
         FakePacketProxy chosen = new();
