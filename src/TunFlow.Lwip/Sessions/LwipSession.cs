@@ -13,6 +13,7 @@ internal sealed unsafe class LwipSession : IStackEndpoint
     private readonly IStackOwner _owner;
     private readonly AsyncSignal _signal = new();
     private readonly TfEndpoint _source;
+    private IPEndPoint? _sourceEndPoint;
     private uint _news;
     private long _bytesDown;
     private bool _closed;
@@ -28,7 +29,7 @@ internal sealed unsafe class LwipSession : IStackEndpoint
     public ulong Id { get; }
 
     /// <summary>The application's endpoint.</summary>
-    public IPEndPoint Source => EndpointConversion.ToEndPoint(in _source);
+    public IPEndPoint Source => _sourceEndPoint ??= EndpointConversion.ToEndPoint(in _source);
 
     /// <summary>Payload bytes sent to the application.</summary>
     public long BytesDown => Interlocked.Read(ref _bytesDown);
