@@ -41,7 +41,7 @@ public sealed class HttpsResolver : IDnsResolver, IDisposable
             throw new ArgumentException($"'{uri}' is not an absolute https URI.", nameof(uri));
         }
 
-        _uri = uri;
+        _uri = uri = WithoutVariable(uri);
         _dialer = dialer;
         _server = ServerEndPoint.WithPort(
             server ?? (IPAddress.TryParse(uri.DnsSafeHost, out IPAddress? address) ? new IPEndPoint(address, uri.Port) : new DnsEndPoint(uri.IdnHost, uri.Port)),
@@ -107,6 +107,13 @@ public sealed class HttpsResolver : IDnsResolver, IDisposable
         CancellationTokenSource disposal = new();
         HttpConnector connector = new(_dialer, _server, tls, ConnectTimeout, TimeProvider) { Disposed = disposal.Token };
         return new HttpExchange(_uri, ServerEndPoint.Describe(_server), connector, disposal, Timeout, TimeProvider);
+    }
+
+    // RFC 8484 section 4.1: a POST goes to what the template gives without any variables.
+    private static Uri WithoutVariable(Uri uri)
+    {
+        string text = uri.OriginalString;
+        return text.EndsWith("{?dns}", StringComparison.Ordinal) || text.EndsWith("{&dns}", StringComparison.Ordinal) ? new Uri(text[..^6]) : uri;
     }
 
     private static IPEndPoint NotNull(IPEndPoint server)
