@@ -16,6 +16,7 @@ internal sealed class HttpExchange : IDisposable
     private readonly string _server;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _timeProvider;
+    private readonly HttpConnector _connector;
     private readonly HttpMessageInvoker _http;
     private readonly CancellationTokenSource _disposal;
     private int _disposed;
@@ -24,6 +25,7 @@ internal sealed class HttpExchange : IDisposable
     {
         _uri = uri;
         _server = server;
+        _connector = connector;
         _disposal = disposal;
         _timeout = timeout;
         _timeProvider = timeProvider;
@@ -46,10 +48,14 @@ internal sealed class HttpExchange : IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposal.Token);
         using QueryScope scope = new(_server, _timeout, _timeProvider, ends.Token);
+
+        // Id 0 as RFC 8484 section 4.1 asks: the exchange itself says which answer belongs to which query.
+        DnsQueryMessage query = new(question, id: 0, paddedTo: DnsQueryMessage.EncryptedPadding);
+        using QueryContent content = new(query.Message, scope, _connector);
         try
         {
             ends.Token.ThrowIfCancellationRequested();
-            return await PostAsync(question, scope).ConfigureAwait(false);
+            return await PostAsync(query, content, scope).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -59,7 +65,13 @@ internal sealed class HttpExchange : IDisposable
             }
 
             ObjectDisposedException.ThrowIf(IsDisposed, typeof(HttpsResolver));
-            throw FindOwn(exception) ?? scope.Translate(exception);
+            Exception failure = FindOwn(exception) ?? scope.Translate(exception);
+            if (failure is DnsException { Error: NetworkError.TimedOut, Stage: DnsStage.Send or DnsStage.Receive })
+            {
+                _connector.EndSilent(content.HeardBefore);
+            }
+
+            throw failure;
         }
     }
 
@@ -84,15 +96,13 @@ internal sealed class HttpExchange : IDisposable
 
     private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
-    private async ValueTask<DnsResponse> PostAsync(DnsQuestion question, QueryScope scope)
+    private async ValueTask<DnsResponse> PostAsync(DnsQueryMessage query, QueryContent content, QueryScope scope)
     {
-        // Id 0 as RFC 8484 section 4.1 asks: the exchange itself says which answer belongs to which query.
-        DnsQueryMessage query = new(question, id: 0, paddedTo: DnsQueryMessage.EncryptedPadding);
         using HttpRequestMessage request = new(HttpMethod.Post, _uri)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = new QueryContent(query.Message, scope),
+            Content = content,
         };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaType);
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(MediaType));
@@ -120,7 +130,9 @@ internal sealed class HttpExchange : IDisposable
         scope.Stage = DnsStage.Response;
         return length == answer.Length
             ? throw scope.Reject("is too long")
-            : DnsResponseParser.TryParse(answer.AsSpan(0, length), query, out DnsResponse? parsed, out string problem) ? parsed! : throw scope.Reject(problem);
+            : DnsResponseParser.TryParse(answer.AsSpan(0, length), query, response.Headers.Age ?? TimeSpan.Zero, out DnsResponse? parsed, out string problem)
+                ? parsed!
+                : throw scope.Reject(problem);
     }
 
     /// <summary>The handler wraps what the connector threw, which already says everything.</summary>

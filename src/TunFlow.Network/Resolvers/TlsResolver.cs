@@ -33,6 +33,7 @@ public sealed class TlsResolver : IDnsResolver
         _server = ServerEndPoint.WithPort(server, ServerEndPoint.TlsPort);
         _serverName = serverName ?? server switch
         {
+            IPEndPoint { Address: { IsIPv4MappedToIPv6: true } address } => address.MapToIPv4().ToString(),
             IPEndPoint address => address.Address.ToString(),
             DnsEndPoint name => name.Host,
             _ => throw new ArgumentException($"A {server.GetType().Name} needs a server name.", nameof(server)),
@@ -53,6 +54,7 @@ public sealed class TlsResolver : IDnsResolver
     }
 
     /// <summary>How the certificate's chain is checked, for example against own roots; copied for each handshake. By default against the system's roots, and nothing is fetched from the net for it.</summary>
+    /// <remarks>A new <see cref="X509ChainPolicy"/> does fetch: set <see cref="X509ChainPolicy.RevocationMode"/> to <see cref="X509RevocationMode.NoCheck"/> and <see cref="X509ChainPolicy.DisableCertificateDownloads"/> to true, or the platform connects by itself, past the dialer and its configurator.</remarks>
     public X509ChainPolicy? CertificateChainPolicy { get; init; }
 
     /// <summary>Has the last word on the certificate; may pin it. By default one with any flaw is rejected.</summary>

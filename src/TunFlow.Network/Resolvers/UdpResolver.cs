@@ -14,6 +14,8 @@ public sealed class UdpResolver : IDnsResolver
     private readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
     private readonly TimeSpan _retransmitDelay = TimeSpan.FromSeconds(1);
     private readonly TimeProvider _timeProvider = TimeProvider.System;
+    private readonly Func<TimeProvider, IDnsResolver>? _newFallback;
+    private readonly IDnsResolver? _ownFallback;
 
     /// <summary>Creates a resolver on the system's sockets. Truncated answers are asked for again over TCP.</summary>
     /// <param name="server">The server; port 0 stands for 53.</param>
@@ -21,7 +23,8 @@ public sealed class UdpResolver : IDnsResolver
     public UdpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
         : this(new UdpDialer(configurator), server)
     {
-        TruncationFallback = new TcpResolver(server, configurator);
+        _newFallback = timeProvider => new TcpResolver(server, configurator) { TimeProvider = timeProvider };
+        TruncationFallback = _ownFallback = _newFallback(TimeProvider.System);
     }
 
     /// <summary>Creates a resolver on other sockets. Truncated answers are given to the caller unless there is a <see cref="TruncationFallback"/>.</summary>
@@ -64,7 +67,7 @@ public sealed class UdpResolver : IDnsResolver
     /// <summary>Whether each letter of the name is sent in a random case, which the answer must repeat; false by default, as some servers don't.</summary>
     public bool RandomizeCase { get; init; }
 
-    /// <summary>The clock.</summary>
+    /// <summary>The clock, also that of the fallback over TCP that the resolver makes itself.</summary>
     public TimeProvider TimeProvider
     {
         get => _timeProvider;
@@ -72,6 +75,12 @@ public sealed class UdpResolver : IDnsResolver
         {
             ArgumentNullException.ThrowIfNull(value);
             _timeProvider = value;
+
+            // One from outside has its own clock.
+            if (_newFallback is not null && TruncationFallback == _ownFallback)
+            {
+                TruncationFallback = _ownFallback = _newFallback(value);
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using TunFlow.Network.Resolvers;
 
 namespace TunFlow.Network;
@@ -43,7 +44,7 @@ public sealed class HappyEyeballsStreamDialer : IStreamDialer
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="NetworkException">
     /// No attempt succeeded: the error is that of the first address tried, and the inner exception, an <see cref="AggregateException"/> if there are several, has the rest.
-    /// If there was nothing to try, <see cref="NetworkError.NameNotResolved"/> with the lookup's errors.
+    /// If there was nothing to try, as for an address that is not of the endpoint's family, <see cref="NetworkError.NameNotResolved"/> with the lookup's errors.
     /// </exception>
     /// <exception cref="ArgumentException"><paramref name="remote"/> is an endpoint of another kind.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -55,6 +56,11 @@ public sealed class HappyEyeballsStreamDialer : IStreamDialer
             case IPEndPoint:
                 return _dialer.DialStreamAsync(remote, cancellationToken);
             case DnsEndPoint name when AddressLiteral.TryRead(name.Host) is { } address:
+                if (name.AddressFamily != AddressFamily.Unspecified && name.AddressFamily != address.AddressFamily)
+                {
+                    throw new NetworkException(NetworkError.NameNotResolved, $"{name.Host} is not an {name.AddressFamily} address.");
+                }
+
                 return _dialer.DialStreamAsync(new IPEndPoint(address, name.Port), cancellationToken);
             case DnsEndPoint name:
                 return cancellationToken.IsCancellationRequested
