@@ -88,6 +88,36 @@ internal sealed class PacketListenerRelayTests
     }
 
     [Test]
+    public async Task ASendInTheMiddleOfTheExpiryIsSentAndTheAssociationLivesOn()
+    {
+        HookedTimeProvider clock = new(_time);
+        PacketListenerRelay relay = new(Listener(_connections), s_timeout, clock);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        _time.Advance(s_timeout - TimeSpan.FromSeconds(1));
+
+        // The expiry marked the association and is about to look at the time of its last send.
+        clock.OnNextReading = () => association.SendPacketAsync(new byte[1], Remote).AsTask().GetAwaiter().GetResult();
+        ((IIdleSession)association).Expire();
+        Assert.That((_connections.Single().Sent.Count, _connections.Single().DisposeCount), Is.EqualTo((1, 0)));
+        _connections.Single().Receives([5], Remote);
+        Assert.That((await association.ReceivePacketAsync(new byte[10])).Length, Is.EqualTo(1));
+        _time.Advance(s_timeout + (s_timeout / 32));
+        Assert.That((_connections.Single().DisposeCount, relay.GetStatistics().AssociationsExpired, _time.ActiveTimers), Is.EqualTo((1, 1L, 0)));
+    }
+
+    [Test]
+    public async Task ASendThatReadTheClockBeforeTheExpiryAndGoesOnAfterItFailsWithClosed()
+    {
+        HookedTimeProvider clock = new(_time);
+        PacketListenerRelay relay = new(Listener(_connections), s_timeout, clock);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        _time.Advance(s_timeout - TimeSpan.FromSeconds(1));
+        clock.OnNextReading = () => _time.Advance(TimeSpan.FromSeconds(1));
+        await AssertErrorAsync(NetworkError.Closed, () => association.SendPacketAsync(new byte[1], Remote));
+        Assert.That((_connections.Single().Sent.Count, _connections.Single().DisposeCount), Is.EqualTo((0, 1)));
+    }
+
+    [Test]
     public async Task WhatIsLostIsCounted()
     {
         await using IPacketAssociation association = await _relay.NewAssociationAsync();
