@@ -118,6 +118,30 @@ internal sealed class PacketListenerRelayTests
     }
 
     [Test]
+    public async Task ATransportThatReportsUnreachableDestinationsWithoutEndIsAskedLessAndLess()
+    {
+        Mock<IPacketConnection> connection = new();
+        connection.Setup(target => target.ReceiveFromAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Throws(() => new NetworkException(NetworkError.PortUnreachable) { Destination = Remote });
+        PacketListenerRelay relay = new(
+            Mock.Of<IPacketListener>(listener => listener.ListenPacketAsync(It.IsAny<CancellationToken>()) == new ValueTask<IPacketConnection>(connection.Object)), s_timeout, _time);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        int told = 0;
+        using CancellationTokenSource cancel = new();
+        Task loop = association.ReceivePacketsAsync((_, _, _) => default, _ => new ValueTask(Task.FromResult(++told)), cancel.Token);
+
+        // One timer is the sweeper's. The report that is delayed is told when the delay ends, however it ends.
+        await Eventually.IsAsync(() => _time.ActiveTimers == 2, "the loop pauses");
+        Assert.That(told, Is.EqualTo(16));
+        _time.Advance(TimeSpan.FromMilliseconds(2));
+        await Eventually.IsAsync(() => Volatile.Read(ref told) == 17, "the delayed report is told");
+        await Eventually.IsAsync(() => _time.ActiveTimers == 2, "the loop pauses again");
+        await cancel.CancelAsync();
+        Assert.That(async () => await loop.WaitAsync(TimeSpan.FromSeconds(10)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((told, relay.GetStatistics().UnreachableReports), Is.EqualTo((18, 18L)));
+    }
+
+    [Test]
     public async Task WhatIsLostIsCounted()
     {
         await using IPacketAssociation association = await _relay.NewAssociationAsync();
