@@ -60,7 +60,7 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
                 ReceivedDatagram datagram;
                 if (!buffer.IsEmpty)
                 {
-                    datagram = await connection.ReceiveFromAsync(buffer, cancellationToken).ConfigureAwait(false);
+                    datagram = Checked(await connection.ReceiveFromAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
                 }
                 else if (connection.CanWaitForData)
                 {
@@ -118,6 +118,10 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
 
     protected override ValueTask CloseCoreAsync() => connection.DisposeAsync();
 
+    /// <summary>A transport of somebody else's making may claim a length that isn't in the buffer.</summary>
+    private static ReceivedDatagram Checked(ReceivedDatagram datagram, int capacity) =>
+        (uint)datagram.Length <= (uint)capacity ? datagram : datagram with { Length = 0, Truncated = true };
+
     private bool IsBadDatagram(Exception exception, CancellationToken cancellationToken) =>
         IsOpen
         && !AssociationErrors.IsEnd(exception)
@@ -129,7 +133,7 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
         byte[] block = BlockPool.Rent();
         try
         {
-            _kept = await connection.ReceiveFromAsync(block, cancellationToken).ConfigureAwait(false);
+            _kept = Checked(await connection.ReceiveFromAsync(block, cancellationToken).ConfigureAwait(false), block.Length);
         }
         catch
         {

@@ -70,7 +70,7 @@ internal sealed partial class RelaySession
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> DeliverAsync(ReceivedDatagram datagram, byte[] block)
     {
-        if (datagram.Truncated)
+        if (datagram.Truncated || (uint)datagram.Length > (uint)block.Length)
         {
             Interlocked.Increment(ref counters.DatagramsTruncated);
             return true;

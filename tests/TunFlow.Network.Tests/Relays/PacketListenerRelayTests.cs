@@ -141,6 +141,26 @@ internal sealed class PacketListenerRelayTests
         Assert.That((told, relay.GetStatistics().UnreachableReports), Is.EqualTo((18, 18L)));
     }
 
+    [TestCase(-1)]
+    [TestCase(1_000_000)]
+    public async Task ADatagramOfAnImpossibleLengthIsMarkedAsCutAndTheNextOneIsWhole(int length)
+    {
+        Mock<IPacketConnection> connection = new();
+        connection.SetupSequence(target => target.ReceiveFromAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(length, Remote, Truncated: false)))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(length, Remote, Truncated: false)))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(3, Remote, Truncated: false)));
+        PacketListenerRelay relay = new(
+            Mock.Of<IPacketListener>(listener => listener.ListenPacketAsync(It.IsAny<CancellationToken>()) == new ValueTask<IPacketConnection>(connection.Object)), s_timeout, _time);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        await association.ReceivePacketAsync(Memory<byte>.Empty);
+        ReceivedDatagram cut = new(0, Remote, Truncated: true);
+        Assert.That(await association.ReceivePacketAsync(new byte[10]), Is.EqualTo(cut));
+        Assert.That(await association.ReceivePacketAsync(new byte[10]), Is.EqualTo(cut));
+        Assert.That(await association.ReceivePacketAsync(new byte[10]), Is.EqualTo(new ReceivedDatagram(3, Remote, Truncated: false)));
+        Assert.That((relay.GetStatistics().DatagramsTruncated, relay.GetStatistics().DatagramsReceived), Is.EqualTo((2L, 1L)));
+    }
+
     [Test]
     public async Task WhatIsLostIsCounted()
     {

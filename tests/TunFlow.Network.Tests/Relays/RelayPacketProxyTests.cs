@@ -252,6 +252,21 @@ internal sealed class RelayPacketProxyTests
     }
 
     [Test]
+    public async Task ADatagramOfAnImpossibleLengthIsCountedAsCut()
+    {
+        Mock<IPacketAssociation> association = new();
+        association.SetupSequence(target => target.ReceivePacketAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns(default(ValueTask<ReceivedDatagram>))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(1_000_000, Remote, Truncated: false)))
+            .Throws(new NetworkException(NetworkError.Closed));
+        RecordingReceiver receiver = new();
+        RelayPacketProxy proxy = Relay(association.Object).AsPacketProxy(_time);
+        await proxy.NewSessionAsync(receiver);
+        await receiver.Disposed.WaitAsync(s_limit);
+        Assert.That((proxy.GetStatistics().DatagramsTruncated, proxy.GetStatistics().DroppedByReceiver, receiver.Waiting), Is.EqualTo((1L, 0L, 0)));
+    }
+
+    [Test]
     public async Task ARelayThatReturnsNothingIsReported() =>
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await Relay(null!).AsPacketProxy().NewSessionAsync(new RecordingReceiver()));
 
