@@ -17,7 +17,7 @@ public sealed class DnsInterceptPacketProxyOptions
     private readonly int _maxPendingQueriesPerSession = DefaultMaxPendingQueriesPerSession;
     private readonly TimeProvider _timeProvider = TimeProvider.System;
 
-    /// <summary>How long a query waits for its answer, counted from its last repetition. Also how long a session without any inner session stays open.</summary>
+    /// <summary>How long a query waits for its answer, counted from its last repetition. Also how long the default proxy may take to open a session, and how long a session without any inner session stays open.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or more than 30 days.</exception>
     public TimeSpan QueryTimeout
     {
