@@ -5,6 +5,7 @@ namespace TunFlow.Network;
 /// <summary>What <see cref="StreamConnection.Create(Stream, StreamConnectionOptions?)"/> can't find out by itself.</summary>
 public sealed class StreamConnectionOptions
 {
+    private readonly TimeProvider _timeProvider = TimeProvider.System;
     private readonly TimeSpan _linger = TimeSpan.FromSeconds(30);
 
     /// <summary>The connection that the stream goes through, as an <c>SslStream</c> does: it is half-closed after the stream's own end was sent, reset and disposed with the stream, and has the endpoints. Owned by the new connection.</summary>
@@ -35,7 +36,16 @@ public sealed class StreamConnectionOptions
     }
 
     /// <summary>The clock for <see cref="Linger"/>.</summary>
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public TimeProvider TimeProvider
+    {
+        get => _timeProvider;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            _timeProvider = value;
+        }
+    }
 
     /// <summary>True if reading into an empty buffer waits for data on this stream. <c>NetworkStream</c> and <c>SslStream</c> are known to.</summary>
     public bool CanWaitForData { get; init; }
