@@ -11,6 +11,7 @@ public interface IPacketDialer
     /// <param name="cancellationToken">Gives up opening and frees what was opened for it.</param>
     /// <returns>The socket, owned by the caller.</returns>
     /// <exception cref="NetworkException">The socket could not be opened; <see cref="NetworkException.Error"/> says why.</exception>
+    /// <exception cref="ArgumentException"><paramref name="remote"/> is an endpoint of another kind.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     ValueTask<IConnectedPacketConnection> DialPacketAsync(EndPoint remote, CancellationToken cancellationToken = default);
 }

@@ -5,8 +5,9 @@ namespace TunFlow.Network;
 public interface IPacketListener
 {
     /// <summary>Opens a socket that can send to and receive from any endpoint.</summary>
-    /// <param name="cancellationToken">Cancels the opening.</param>
+    /// <param name="cancellationToken">Gives up opening and frees what was opened for it.</param>
     /// <returns>The socket, owned by the caller.</returns>
-    /// <exception cref="NetworkException">The socket could not be opened.</exception>
+    /// <exception cref="NetworkException">The socket could not be opened; <see cref="NetworkException.Error"/> says why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     ValueTask<IPacketConnection> ListenPacketAsync(CancellationToken cancellationToken = default);
 }

@@ -6,7 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over HTTPS (DoH, RFC 8484): POST requests over HTTP/2, or HTTP/1.1 where that is all there is. Queries have id 0 and are padded (RFC 8467).</summary>
-/// <remarks>Connections are kept for later queries; dispose of the resolver to close them. Disposing ends pending queries with <see cref="ObjectDisposedException"/>.</remarks>
+/// <remarks>Safe from any thread, any number of queries at a time. Connections are kept for later queries; dispose of the resolver to close them. Disposing ends pending queries with <see cref="ObjectDisposedException"/>.</remarks>
 public sealed class HttpsResolver : IDnsResolver, IDisposable
 {
     private readonly Uri _uri;
@@ -20,7 +20,7 @@ public sealed class HttpsResolver : IDnsResolver, IDisposable
     /// <summary>Creates a resolver that connects by the system's sockets.</summary>
     /// <param name="uri">Where to post queries to, for example <c>https://dns.example/dns-query</c>. Its host is the name that the server's certificate must be for.</param>
     /// <param name="server">The server's address, so that its name needs no resolver; port 0 stands for the URI's.</param>
-    /// <param name="configurator">Prepares each socket before it is connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     /// <exception cref="ArgumentException"><paramref name="uri"/> is not an absolute https URI.</exception>
     public HttpsResolver(Uri uri, IPEndPoint server, SocketConfigurator? configurator = null)
         : this(uri, new TcpDialer(configurator), NotNull(server))

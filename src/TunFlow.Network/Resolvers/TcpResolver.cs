@@ -3,6 +3,7 @@ using System.Net;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over TCP (RFC 7766), with a connection for each query.</summary>
+/// <remarks>Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.</remarks>
 public sealed class TcpResolver : IDnsResolver
 {
     private readonly Func<CancellationToken, ValueTask<StreamConnection>> _connect;
@@ -12,7 +13,7 @@ public sealed class TcpResolver : IDnsResolver
 
     /// <summary>Creates a resolver that connects by the system's sockets.</summary>
     /// <param name="server">The server; port 0 stands for 53.</param>
-    /// <param name="configurator">Prepares each socket before it is connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     public TcpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
         : this(new TcpDialer(configurator), server)
     {
