@@ -3,7 +3,7 @@ using System.Net;
 namespace TunFlow.Network;
 
 /// <summary>Opens connected datagram sockets, directly or through a proxy.</summary>
-/// <remarks>Implementations allow concurrent calls.</remarks>
+/// <remarks>For what talks to one peer, a resolver for instance; one that talks to many takes an <see cref="IPacketListener"/>. Implementations allow concurrent calls.</remarks>
 public interface IPacketDialer
 {
     /// <summary>Opens a datagram socket that talks to one peer.</summary>

@@ -1,7 +1,10 @@
 namespace TunFlow.Network;
 
 /// <summary>Opens unconnected datagram sockets, directly or through a proxy.</summary>
-/// <remarks>Implementations allow concurrent calls.</remarks>
+/// <remarks>
+/// What a proxy protocol that carries UDP implements: <see cref="PacketListenerProxy"/> makes the sessions of a network stack of it, and
+/// <see cref="PacketListenerDialer"/> sockets with one peer. Implementations allow concurrent calls.
+/// </remarks>
 public interface IPacketListener
 {
     /// <summary>Opens a socket that can send to and receive from any endpoint.</summary>
