@@ -5,7 +5,6 @@ namespace TunFlow.Network;
 /// <summary>What <see cref="StreamConnection.Create(Stream, StreamConnectionOptions?)"/> can't find out by itself.</summary>
 public sealed class StreamConnectionOptions
 {
-    private readonly TimeProvider _timeProvider = TimeProvider.System;
     private readonly TimeSpan _linger = TimeSpan.FromSeconds(30);
 
     /// <summary>The connection that the stream goes through, as an <c>SslStream</c> does: it is half-closed after the stream's own end was sent, reset and disposed with the stream, and has the endpoints. Owned by the new connection.</summary>
@@ -39,13 +38,13 @@ public sealed class StreamConnectionOptions
     /// <exception cref="ArgumentNullException">The value is null.</exception>
     public TimeProvider TimeProvider
     {
-        get => _timeProvider;
+        get;
         init
         {
             ArgumentNullException.ThrowIfNull(value);
-            _timeProvider = value;
+            field = value;
         }
-    }
+    } = TimeProvider.System;
 
     /// <summary>True if reading into an empty buffer waits for data on this stream. <c>NetworkStream</c> and <c>SslStream</c> are known to.</summary>
     public bool CanWaitForData { get; init; }
