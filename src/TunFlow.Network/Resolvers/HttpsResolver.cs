@@ -6,7 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over HTTPS (DoH, RFC 8484): POST requests over HTTP/2, or HTTP/1.1 where that is all there is. Queries have id 0 and are padded (RFC 8467).</summary>
-/// <remarks>Safe from any thread, any number of queries at a time. Connections are kept for later queries; dispose of the resolver to close them. Disposing ends pending queries with <see cref="ObjectDisposedException"/>.</remarks>
+/// <remarks>Connections are kept for later queries; dispose of the resolver to close them. Disposing ends pending queries with <see cref="ObjectDisposedException"/>.</remarks>
 public sealed class HttpsResolver : IDnsResolver, IDisposable
 {
     private readonly Uri _uri;

@@ -3,7 +3,6 @@ using System.Net;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over TCP (RFC 7766), with a connection for each query.</summary>
-/// <remarks>Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.</remarks>
 public sealed class TcpResolver : IDnsResolver
 {
     private readonly Func<CancellationToken, ValueTask<StreamConnection>> _connect;
