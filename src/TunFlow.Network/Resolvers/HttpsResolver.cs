@@ -26,7 +26,7 @@ public sealed class HttpsResolver : IDnsResolver, IDisposable
     /// <summary>Creates a resolver that connects by the system's sockets.</summary>
     /// <param name="uri">Where to post queries to, for example <c>https://dns.example/dns-query</c>, also written as a template with <c>{?dns}</c> at the end. Its host is the name that the server's certificate must be for.</param>
     /// <param name="server">The server's address, so that its name needs no resolver; port 0 stands for the URI's.</param>
-    /// <param name="configurator">Prepares each socket before it is connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     /// <exception cref="ArgumentException"><paramref name="uri"/> is not an absolute https URI.</exception>
     public HttpsResolver(Uri uri, IPEndPoint server, SocketConfigurator? configurator = null)
         : this(uri, new TcpDialer(configurator), NotNull(server))

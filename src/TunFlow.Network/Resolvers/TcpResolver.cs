@@ -13,7 +13,7 @@ public sealed class TcpResolver : IDnsResolver
 
     /// <summary>Creates a resolver that connects by the system's sockets.</summary>
     /// <param name="server">The server; port 0 stands for 53.</param>
-    /// <param name="configurator">Prepares each socket before it is connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     public TcpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
         : this(new TcpDialer(configurator), server)
     {

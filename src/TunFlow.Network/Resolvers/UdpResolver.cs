@@ -6,6 +6,7 @@ namespace TunFlow.Network.Resolvers;
 /// <remarks>
 /// Datagrams that aren't an answer to the query, by their source, id, question or form, are ignored until the time limit: anybody may send them.
 /// Answers of 1,232 bytes are asked for by EDNS(0) (RFC 6891); a server that doesn't understand this is asked again without.
+/// Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.
 /// </remarks>
 public sealed class UdpResolver : IDnsResolver
 {
@@ -19,7 +20,7 @@ public sealed class UdpResolver : IDnsResolver
 
     /// <summary>Creates a resolver on the system's sockets. Truncated answers are asked for again over TCP.</summary>
     /// <param name="server">The server; port 0 stands for 53.</param>
-    /// <param name="configurator">Prepares each socket before it is bound or connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     public UdpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
         : this(new UdpDialer(configurator), server)
     {

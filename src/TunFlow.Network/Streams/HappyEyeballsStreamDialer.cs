@@ -8,7 +8,8 @@ namespace TunFlow.Network;
 /// <remarks>
 /// <para>Addresses of one family are tried in the order in which the lookup gives them; they are not sorted by RFC 6724, as the routes that this
 /// sorting asks for are those of this host, and the dialer may be a proxy far away.</para>
-/// <para>The connection that is made first wins. All other attempts are cancelled, and what they still bring is disposed.</para>
+/// <para>The connection that is made first wins. All other attempts are cancelled, and what they still bring is disposed. Immutable; any
+/// number of threads may dial at a time, if the dialer and the lookup allow it.</para>
 /// </remarks>
 public sealed class HappyEyeballsStreamDialer : IStreamDialer
 {
