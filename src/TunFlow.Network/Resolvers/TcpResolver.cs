@@ -3,7 +3,7 @@ using System.Net;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over TCP (RFC 7766), with a connection for each query.</summary>
-/// <remarks>A server that doesn't understand EDNS(0) (RFC 6891) is asked again without, by another connection and within the same time limit.</remarks>
+/// <remarks>A server that doesn't understand EDNS(0) (RFC 6891) is asked again without, by another connection and within the same time limit. Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.</remarks>
 public sealed class TcpResolver : IDnsResolver
 {
     private readonly Func<CancellationToken, ValueTask<StreamConnection>> _connect;

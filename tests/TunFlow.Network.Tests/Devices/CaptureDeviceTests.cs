@@ -160,6 +160,22 @@ internal sealed class CaptureDeviceTests
     }
 
     [Test]
+    public async Task Stopping_can_be_left_and_ends_the_capture_all_the_same()
+    {
+        ManualTimeProvider time = new();
+        CaptureDevice device = new(_inner, new SlowStream(), new CaptureOptions { TimeProvider = time });
+        using CancellationTokenSource impatience = new();
+        ValueTask stopping = device.StopCaptureAsync(impatience.Token);
+        Assert.That(stopping.IsCompleted, Is.False);
+        await impatience.CancelAsync();
+        Assert.That(async () => await stopping, Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(device.Capture!.IsRunning, Is.False);
+        time.Advance(TimeSpan.FromSeconds(5));
+        await Assert.ThrowsAsync<TimeoutException>(() => device.Capture.Completion);
+        await device.DisposeAsync();
+    }
+
+    [Test]
     public async Task Stopping_gives_up_on_a_target_that_hangs()
     {
         ManualTimeProvider time = new();

@@ -4,7 +4,7 @@ namespace TunFlow.Network;
 /// <remarks>
 /// <para>Packets are copied into one of two buffers, and a background task writes the other one to the target: traffic never waits for it. What doesn't fit
 /// while the target is busy is counted and not recorded. If the target fails, the capture ends, and <see cref="Completion"/> tells why; traffic goes on.</para>
-/// <para>Super-packets are recorded as they are, so a packet can be larger than the MTU. A checksum that was left to the device is completed in the recorded copy.
+/// <para>All members are safe from any thread. Super-packets are recorded as they are, so a packet can be larger than the MTU. A checksum that was left to the device is completed in the recorded copy.
 /// What a read cut off for a short buffer isn't known, and so not part of the recorded length.</para>
 /// <para>Whole blocks are written, and files without a buffer of their own: what was written can be read while the capture runs, and after an abrupt end.</para>
 /// </remarks>

@@ -5,7 +5,7 @@ namespace TunFlow.Network;
 
 /// <summary>Counts what passes a device: packets and bytes per direction, IP version, protocol and size, and what the device refused.</summary>
 /// <remarks>
-/// Changes nothing: packets, offloads, batches, errors and the end are those of the device inside. Counting takes no lock and no memory. For a device without
+/// Changes nothing: packets, offloads, batches, errors and the end are those of the device inside. Safe from any thread, with one read at a time as for every device. Counting takes no lock and no memory. For a device without
 /// the batch form it provides one: batches are read one packet at a time.
 /// </remarks>
 public sealed class CountingDevice : IBatchIPDevice
