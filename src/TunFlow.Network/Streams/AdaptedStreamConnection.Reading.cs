@@ -31,9 +31,10 @@ internal sealed partial class AdaptedStreamConnection
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         Enter(ref _writing, "Another write is pending.");
+        bool allowed = !_writesCompleted && _closeNotify is null;
         try
         {
-            if (_writesCompleted)
+            if (!allowed)
             {
                 throw new InvalidOperationException("Writes were completed.");
             }
@@ -50,7 +51,7 @@ internal sealed partial class AdaptedStreamConnection
                 await _stream.FlushAsync(stop).ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)
+        catch (Exception exception) when (allowed)
         {
             throw Translate(exception, cancellationToken);
         }
