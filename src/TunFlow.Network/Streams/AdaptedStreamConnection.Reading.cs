@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Security;
+using System.Net.Sockets;
 
 namespace TunFlow.Network;
 
@@ -161,6 +162,11 @@ internal sealed partial class AdaptedStreamConnection
     private int EndOfReads()
     {
         ThrowIfFaulted();
+        if (!_writesCompleted && !IsDisposed && _stream is NetworkStream network && LinuxTcpState.IsClosed(network.Socket))
+        {
+            throw new NetworkException(NetworkError.ConnectionReset);
+        }
+
         _readsEnded = true;
         _readsClosed.Complete();
         return 0;

@@ -73,7 +73,7 @@ public abstract partial class StreamConnectionConformance
     [Test]
     public async Task ACancelledWriteSentABeginningOfItsDataAndNothingElse()
     {
-        byte[] data = StreamTransfer.Bytes(32 * Megabyte, 21);
+        byte[] data = StreamTransfer.Bytes(16 * Megabyte, 21);
         using CancellationTokenSource cancel = new();
         Task write = Subject.WriteAsync(data, cancel.Token).AsTask();
         byte[] received = new byte[data.Length + 1];
