@@ -11,6 +11,9 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
     private const int KeepAliveProbes = 4;
     private static readonly TimeSpan s_keepAliveInterval = TimeSpan.FromSeconds(15);
 
+    // The longest time of a timer.
+    private static readonly TimeSpan s_longestTimeout = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     private readonly TimeSpan _attemptTimeout = TimeSpan.FromSeconds(5);
     private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(60);
     private readonly TimeProvider _timeProvider = TimeProvider.System;
@@ -19,13 +22,14 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
     public bool NoDelay { get; init; } = true;
 
     /// <summary>How long one address of a name is tried before the next one; 5 seconds by default. The last address, and an endpoint that is an address, have the system's own limit.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value isn't positive.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or longer than 49 days.</exception>
     public TimeSpan AttemptTimeout
     {
         get => _attemptTimeout;
         init
         {
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, s_longestTimeout);
             _attemptTimeout = value;
         }
     }
@@ -111,7 +115,7 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         catch (Exception exception)
         {
             socket?.Dispose();
-            if (exception is OperationCanceledException)
+            if (exception is OperationCanceledException && cancellationToken.IsCancellationRequested)
             {
                 throw new OperationCanceledException(exception.Message, exception, cancellationToken);
             }
