@@ -276,6 +276,56 @@ internal sealed class CaptureDeviceTests
     }
 
     [Test]
+    public async Task A_start_that_fails_behind_the_file_leaves_it_closed()
+    {
+        await using CaptureDevice device = new(_inner);
+        CaptureOptions options = new() { TimeProvider = new BrokenClock() };
+        Assert.That(() => device.StartCapture(_path, options), Throws.TypeOf<NotSupportedException>());
+        using (FileStream alone = new(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            Assert.That((alone.Length, device.Capture), Is.EqualTo((0L, (PacketCapture?)null)));
+        }
+
+        device.StartCapture(_path);
+        Assert.That(device.Capture!.IsRunning, Is.True);
+    }
+
+    [Test]
+    public async Task Timestamps_are_those_of_the_wall_clock_also_when_it_is_set_back_or_was_never_set()
+    {
+        ManualTimeProvider time = new(DateTimeOffset.UnixEpoch.AddSeconds(10));
+        CaptureDevice device = new(_inner, _path, new CaptureOptions { TimeProvider = time });
+        await device.WriteAsync(Packet(30, 1));
+        time.StepWallClock(TimeSpan.FromSeconds(-4));
+        await device.WriteAsync(Packet(30, 2));
+        time.StepWallClock(TimeSpan.FromSeconds(-100));
+        await device.WriteAsync(Packet(30, 3));
+        await device.DisposeAsync();
+        Assert.That(CaptureFile.Read(_path).Packets.Select(packet => packet.Nanoseconds), Is.EqualTo(new[] { 10_000_000_000UL, 6_000_000_000UL, 0UL }));
+    }
+
+    [Test]
+    public async Task What_a_filter_turns_down_after_the_end_is_not_counted_any_more()
+    {
+        CaptureDevice device = null!;
+        Task? end = null;
+        CaptureOptions options = new()
+        {
+            Filter = (_, _) =>
+            {
+                end = device.StopCaptureAsync().AsTask();
+                return false;
+            },
+        };
+        await using (device = new CaptureDevice(_inner, _path, options))
+        {
+            await device.WriteAsync(Packet(30, 1));
+            await end!.WaitAsync(s_limit);
+            Assert.That((device.Capture!.GetStatistics().PacketsSeen, CaptureFile.Read(_path).Statistics![4]), Is.EqualTo((0L, 0UL)));
+        }
+    }
+
+    [Test]
     public void Impossible_options_are_refused() => Assert.Multiple(() =>
     {
         Assert.That(() => new CaptureOptions { SnapLength = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
@@ -294,6 +344,11 @@ internal sealed class CaptureDeviceTests
         byte[] packet = new byte[length];
         packet.AsSpan().Fill(fill);
         return packet;
+    }
+
+    private sealed class BrokenClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => throw new NotSupportedException();
     }
 
     /// <summary>Takes the first write only when the gate opens.</summary>
