@@ -48,6 +48,7 @@ internal sealed class CaptureDeviceTests
             (5_000_000_100UL, 40, 30, (byte)2, 2),
             (5_000_000_100UL, 41, 30, (byte)3, 2),
         }));
+        Assert.That((file.Started, file.Ended), Is.EqualTo((5_000_000_000UL, 5_000_000_100UL)));
         Assert.That(file.Statistics, Is.EquivalentTo(new Dictionary<int, ulong> { [4] = 3, [5] = 0, [6] = 3, [8] = 3 }));
         Assert.That(device.Capture!.GetStatistics(), Is.EqualTo(new CaptureStatistics
         {
@@ -225,7 +226,7 @@ internal sealed class CaptureDeviceTests
         await using CaptureDevice device = new(_inner, _path);
         for (int i = 1; i <= 20; i++)
         {
-            await device.WriteAsync(Packet(100, 1));
+            await device.WriteAsync(Packet(100 - i, 0xFF)); // shorter each time: the buffers hold older packets where the padding goes
             await device.Capture!.FlushAsync().WaitAsync(s_limit);
             Assert.That(CaptureFile.Read(_path).Packets, Has.Count.EqualTo(i));
         }
@@ -273,6 +274,20 @@ internal sealed class CaptureDeviceTests
         device.StartCapture(_path);
         await device.DisposeAsync();
         Assert.That(() => device.StartCapture(_path), Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    [Test]
+    public async Task A_start_during_another_start_is_refused_and_touches_nothing()
+    {
+        await using CaptureDevice device = new(_inner);
+        MemoryStream first = new(), second = new();
+        Exception? refusal = null;
+        device.StartCapture(first, new CaptureOptions
+        {
+            TimeProvider = new CallingClock(() => refusal ??= Assert.Throws<InvalidOperationException>(() => device.StartCapture(second))),
+        });
+        await device.StopCaptureAsync();
+        Assert.That((refusal is not null, second.Length, second.CanWrite, first.CanWrite), Is.EqualTo((true, 0L, true, false)));
     }
 
     [Test]
@@ -344,6 +359,15 @@ internal sealed class CaptureDeviceTests
         byte[] packet = new byte[length];
         packet.AsSpan().Fill(fill);
         return packet;
+    }
+
+    private sealed class CallingClock(Action call) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow()
+        {
+            call();
+            return DateTimeOffset.UnixEpoch;
+        }
     }
 
     private sealed class BrokenClock : TimeProvider

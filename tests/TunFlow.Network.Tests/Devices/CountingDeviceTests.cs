@@ -136,6 +136,22 @@ internal sealed class CountingDeviceTests
     }
 
     [Test]
+    public async Task A_borrowed_device_is_not_read_any_more_once_the_decorator_is_disposed()
+    {
+        TaskCompletionSource<int> gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Mock<IIPDevice> inner = new();
+        inner.Setup(device => device.ReadAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>())).Returns(new ValueTask<int>(gate.Task));
+        CountingDevice device = new(inner.Object, ownsInner: false);
+        Task<int> read = device.ReadAsync(new byte[20]).AsTask();
+        Task disposal = device.DisposeAsync().AsTask();
+        await Task.WhenAny(disposal, Task.Delay(50));
+        Assert.That(disposal.IsCompleted, Is.False, "the buffer is still the device's");
+        gate.SetResult(20);
+        Assert.That(await read.WaitAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(20), "a packet that came first isn't lost");
+        await disposal.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Test]
     public async Task Writers_on_many_threads_lose_no_count()
     {
         (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair(new MemoryDeviceOptions { Capacity = 1 });

@@ -69,9 +69,9 @@ internal sealed class ImpairmentDeviceThreadingTests
         await Eventually.IsAsync(() => device.GetStatistics().Read.InFlight == 1, "the packet is on its way");
         _time.Advance(TimeSpan.FromMilliseconds(5));
         Assert.That(inner.Writes, Is.EqualTo(1));
-        await device.WriteAsync(new byte[20]);
         _time.Advance(TimeSpan.FromMilliseconds(5));
         Assert.That(await read.WaitAsync(s_limit), Is.EqualTo(30));
+        await device.WriteAsync(new byte[20]);
         _time.Advance(TimeSpan.FromMilliseconds(20));
         Assert.That((_time.ActiveTimers, inner.Writes, device.GetStatistics().Written.InFlight), Is.EqualTo((0, 1, 2L)), "the second write waits for the first, without a timer");
         gate.SetResult();
