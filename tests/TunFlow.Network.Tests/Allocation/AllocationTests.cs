@@ -114,6 +114,29 @@ internal sealed class AllocationTests
         await other.DisposeAsync();
     }
 
+    [Test]
+    public async Task PacketsThatTheTimerOfAnImpairmentHandsOnAllocateNothing()
+    {
+        StepClock clock = new();
+        (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair();
+        LinkImpairment slow = new() { Delay = TimeSpan.FromMilliseconds(5), Jitter = TimeSpan.FromMilliseconds(1) };
+        await using ImpairmentDevice device = new(inner, new ImpairmentOptions { Written = slow, TimeProvider = clock });
+        byte[] packet = new byte[1400];
+        byte[] buffer = new byte[1500];
+        await AssertAllocatesNothingAsync(async rounds =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                await device.WriteAsync(packet);
+                await device.WriteAsync(packet);
+                clock.Fire(TimeSpan.FromMilliseconds(10));
+                await other.ReadAsync(buffer);
+                await other.ReadAsync(buffer);
+            }
+        });
+        await other.DisposeAsync();
+    }
+
     private static IEnumerable<TestCaseData> Decorators()
     {
         LinkImpairment delay = new() { Delay = TimeSpan.FromTicks(1), Loss = 0 };
@@ -292,6 +315,48 @@ internal sealed class AllocationTests
         }
 
         return least;
+    }
+
+    /// <summary>A clock with one timer, which fires when it is told to, if it is set.</summary>
+    private sealed class StepClock : TimeProvider, ITimer
+    {
+        private long _now;
+        private bool _set;
+        private TimerCallback _callback = null!;
+        private object? _state;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Volatile.Read(ref _now);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            (_callback, _state) = (callback, state);
+            return this;
+        }
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            _set = dueTime != Timeout.InfiniteTimeSpan;
+            return true;
+        }
+
+        public void Fire(TimeSpan later)
+        {
+            if (!_set)
+            {
+                throw new InvalidOperationException("The timer isn't set.");
+            }
+
+            _now += later.Ticks;
+            _callback(_state);
+        }
+
+        public void Dispose()
+        {
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     private sealed class PassingStream(StreamConnection inner) : MemoryStream

@@ -77,7 +77,15 @@ public sealed class CaptureDevice : IBatchIPDevice
         {
             // No buffer of the stream's: what was written is in the file, whatever happens to the process.
             FileStream file = new(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
-            return Start(file, ownsTarget: true, options ?? new CaptureOptions());
+            try
+            {
+                return Start(file, ownsTarget: true, options ?? new CaptureOptions());
+            }
+            catch
+            {
+                file.Dispose(); // no memory for the queue, for instance
+                throw;
+            }
         }
         finally
         {

@@ -22,7 +22,7 @@ public sealed class CountingDevice : IBatchIPDevice
     /// <param name="ownsInner">Whether disposing disposes the device, too. If not, it stays as it is, and a pending read is taken back from it without losing a packet.</param>
     public CountingDevice(IIPDevice inner, bool ownsInner = true)
     {
-        _inner = new DecoratedDevice(inner, ownsInner, nameof(CountingDevice));
+        _inner = new DecoratedDevice(inner, ownsInner, nameof(CountingDevice), packet => _written.Count(in packet));
     }
 
     /// <inheritdoc/>
@@ -180,13 +180,13 @@ public sealed class CountingDevice : IBatchIPDevice
     {
         foreach (ref readonly PacketBuffer packet in packets)
         {
-            if (_inner.IsAcceptable(in packet))
-            {
-                _written.Count(in packet);
-            }
-            else
+            if (!_inner.IsAcceptable(in packet))
             {
                 Interlocked.Increment(ref _writesRejected);
+            }
+            else if (_inner.IsBatch)
+            {
+                _written.Count(in packet);
             }
         }
     }
