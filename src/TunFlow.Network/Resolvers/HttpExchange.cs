@@ -51,10 +51,29 @@ internal sealed class HttpExchange : IDisposable
 
         // Id 0 as RFC 8484 section 4.1 asks: the exchange itself says which answer belongs to which query.
         DnsQueryMessage query = new(question, id: 0, paddedTo: DnsQueryMessage.EncryptedPadding);
+
+        // A query may be put on a connection that was just given up; a query can be repeated, so that is not its caller's concern.
+        if (_connector.HasAborted)
+        {
+            try
+            {
+                return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
+            }
+            catch (DnsException exception) when (exception is { Stage: DnsStage.Send or DnsStage.Receive, Error: not NetworkError.TimedOut })
+            {
+                scope.Stage = DnsStage.Dial;
+            }
+        }
+
+        return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<DnsResponse> AttemptAsync(DnsQueryMessage query, QueryScope scope, CancellationToken cancellationToken)
+    {
         using QueryContent content = new(query.Message, scope, _connector);
         try
         {
-            ends.Token.ThrowIfCancellationRequested();
+            scope.Token.ThrowIfCancellationRequested();
             return await PostAsync(query, content, scope).ConfigureAwait(false);
         }
         catch (Exception exception)

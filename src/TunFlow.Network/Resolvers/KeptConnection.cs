@@ -22,7 +22,14 @@ internal sealed class KeptConnection(StreamConnection inner, HttpConnector owner
         set => throw new NotSupportedException();
     }
 
-    public void Abort() => inner.Abort();
+    /// <summary>It was given up, and the handler, which finds out by itself, may still use it.</summary>
+    public bool IsAborted { get; private set; }
+
+    public void Abort()
+    {
+        IsAborted = true;
+        inner.Abort();
+    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {

@@ -47,7 +47,7 @@ internal sealed class HttpsResolverHostileTests
         time.Advance(TimeSpan.FromSeconds(20));
         DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await query.WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.That((exception.Stage, exception.Error), Is.EqualTo((DnsStage.Receive, NetworkError.TimedOut)));
-        await dialer.Connections.Single().Ended.WaitAsync(TimeSpan.FromSeconds(10));
+        await dialer.AllEndAsync();
     }
 
     [Test]
