@@ -9,14 +9,14 @@ public sealed class LinuxTunOptions
     /// The interface's name, 1 to 15 bytes. A name with <c>%d</c> or null lets the kernel choose the number (null means <c>tun%d</c>). A
     /// persistent TUN of this name that nobody serves is attached instead of created.
     /// </summary>
-    public string? Name { get; set; }
+    public string? Name { get; init; }
 
     /// <summary>The MTU to set, 68 to 65,535 bytes; null leaves the interface's own (1,500 for a new one). IPv6 needs 1,280.</summary>
-    public int? Mtu { get; set; }
+    public int? Mtu { get; init; }
 
     /// <summary>
     /// The offloads to ask the kernel for: packets then come, and may be written, with partial checksums and as TCP super-packets of up to 64
     /// KiB. Worth a factor of ten in processor time. What the kernel refuses is left out; see <see cref="LinuxTunDevice.SupportedOffloads"/>. Default: checksums and TCP.
     /// </summary>
-    public PacketOffloads Offloads { get; set; } = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
+    public PacketOffloads Offloads { get; init; } = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
 }

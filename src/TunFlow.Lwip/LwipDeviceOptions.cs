@@ -41,7 +41,7 @@ public sealed record LwipDeviceOptions
     /// <summary>An established flow without traffic for this long is probed, so that flows of applications that vanished end. Default 2 hours (RFC 9293 section 3.8.4); <see cref="Timeout.InfiniteTimeSpan"/> turns probes off.</summary>
     public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromHours(2);
 
-    /// <summary>A UDP session without traffic in either direction for this long ends. Default 60 seconds.</summary>
+    /// <summary>A UDP session without traffic in either direction for this long ends. Default 60 seconds. A proxy may end it earlier by a limit of its own (<see cref="PacketListenerProxyOptions.WriteIdleTimeout"/>: 30 seconds without sending); the next datagram opens another session.</summary>
     public TimeSpan UdpIdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>The same for a session that talked to port 53 only. Default 10 seconds.</summary>

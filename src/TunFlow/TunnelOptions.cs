@@ -6,7 +6,16 @@ namespace TunFlow;
 public sealed record TunnelOptions
 {
     /// <summary>Limits and times of the stack. Its <see cref="LwipDeviceOptions.Mtu"/> and <see cref="LwipDeviceOptions.ReadOffloads"/> are replaced by what the device has. Default: those of <see cref="LwipDeviceOptions"/>.</summary>
-    public LwipDeviceOptions Stack { get; init; } = new();
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public LwipDeviceOptions Stack
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = new();
 
     /// <summary>Whether the device is disposed with the tunnel. Default false: it belongs to the caller.</summary>
     public bool DisposeDevice { get; init; }

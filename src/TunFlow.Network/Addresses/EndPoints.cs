@@ -70,6 +70,7 @@ public static partial class EndPoints
         return endPoint switch
         {
             IPEndPoint address => address.ToString(),
+            DnsEndPoint name when name.Host.Contains(':') => string.Create(null, stackalloc char[64], $"[{name.Host}]:{name.Port}"),
             DnsEndPoint name => string.Create(null, stackalloc char[64], $"{name.Host}:{name.Port}"),
             _ => throw new ArgumentException($"A {endPoint.GetType().Name} has no host and port.", nameof(endPoint)),
         };

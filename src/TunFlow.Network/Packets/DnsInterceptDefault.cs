@@ -3,9 +3,11 @@ using System.Runtime.CompilerServices;
 
 namespace TunFlow.Network;
 
-/// <summary>The inner session for everything that isn't intercepted.</summary>
-internal class DnsInterceptDefault(DnsInterceptSession session) : DnsInterceptChild(session)
+/// <summary>The inner session for everything that isn't intercepted. Only its opening is limited in time; afterwards the default proxy decides when it ends.</summary>
+internal class DnsInterceptDefault(DnsInterceptSession session, CancellationTokenSource cancellation) : DnsInterceptChild(session, cancellation)
 {
+    protected override bool CanTimeOut => !IsReady;
+
     public override ValueTask WriteFromAsync(ReadOnlyMemory<byte> payload, IPEndPoint source, CancellationToken cancellationToken = default)
     {
         ThrowIfEnded();

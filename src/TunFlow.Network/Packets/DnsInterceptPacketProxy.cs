@@ -12,7 +12,7 @@ namespace TunFlow.Network;
 /// query's ID and question; everything else is dropped and counted. A repetition of a query that waits for its answer goes out through the same session:
 /// several open ports for one question would make guessing easier (RFC 5452, section 5).</para>
 /// <para>The session of the default proxy is opened with the first datagram for it; concurrent senders wait for the one that opens. A failure to open
-/// is the error of those who wait, and the next datagram tries again. One that ended is replaced when the next datagram finds it closed.</para>
+/// is the error of those who wait, and the next datagram tries again; so is one that takes longer than the query timeout (<see cref="NetworkError.TimedOut"/>). One that ended is replaced when the next datagram finds it closed.</para>
 /// <para>A session ends when the last of its inner sessions ended. Before there was one, or after opening failed, it ends when it is idle for the query
 /// timeout. Disposing it disposes all inner sessions and wakes whoever waits for one.</para>
 /// <para>Errors of a send beside those of the inner sessions: <see cref="NetworkError.ProtocolViolation"/> for a datagram to the local resolver that is no

@@ -17,7 +17,7 @@ public sealed class DnsInterceptPacketProxyOptions
     private readonly int _maxPendingQueriesPerSession = DefaultMaxPendingQueriesPerSession;
     private readonly TimeProvider _timeProvider = TimeProvider.System;
 
-    /// <summary>How long a query waits for its answer, counted from its last repetition. Also how long a session without any inner session stays open.</summary>
+    /// <summary>How long a query waits for its answer, counted from its last repetition; 10 seconds by default. Also how long the default proxy may take to open a session, and how long a session without any inner session stays open.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or more than 30 days.</exception>
     public TimeSpan QueryTimeout
     {
@@ -25,7 +25,7 @@ public sealed class DnsInterceptPacketProxyOptions
         init => _queryTimeout = PacketProxyOptionsGuard.Timeout(value);
     }
 
-    /// <summary>How many queries of all sessions may wait for their answers; each holds a session of the DNS proxy. One more fails with <see cref="NetworkError.ResourceExhausted"/>.</summary>
+    /// <summary>How many queries of all sessions may wait for their answers; each holds a session of the DNS proxy; 1,024 by default. One more fails with <see cref="NetworkError.ResourceExhausted"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive.</exception>
     public int MaxPendingQueries
     {
@@ -37,7 +37,7 @@ public sealed class DnsInterceptPacketProxyOptions
         }
     }
 
-    /// <summary>How many queries of one session may wait for their answers. One more fails with <see cref="NetworkError.ResourceExhausted"/>.</summary>
+    /// <summary>How many queries of one session may wait for their answers; 64 by default. One more fails with <see cref="NetworkError.ResourceExhausted"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive.</exception>
     public int MaxPendingQueriesPerSession
     {

@@ -8,27 +8,17 @@ namespace TunFlow.Network;
 /// <param name="question">The query up to the end of its question section. Owned.</param>
 /// <param name="cancellation">Cancels the opening. Owned.</param>
 internal sealed class DnsInterceptQuery(DnsInterceptSession session, IPEndPoint localResolver, byte[] question, CancellationTokenSource cancellation)
-    : DnsInterceptChild(session), IPacketErrorReceiver, IIdleSession
+    : DnsInterceptChild(session, cancellation), IPacketErrorReceiver
 {
-    private long _lastActivity = session.Proxy.QuerySweeper.TimeProvider.GetTimestamp();
     private int _answered;
-    private bool _timedOut;
-
-    public long LastActivity => Volatile.Read(ref _lastActivity);
-
-    public long IdleTicks => Session.Proxy.QuerySweeper.IdleTicks;
-
-    int IIdleSession.SweepIndex { get; set; } = -1;
 
     public bool IsAnswered => Volatile.Read(ref _answered) != 0;
-
-    public bool TimedOut => Volatile.Read(ref _timedOut);
 
     /// <summary>Whether a datagram repeats this query.</summary>
     public bool IsRepeatedBy(ReadOnlySpan<byte> payload) => payload.StartsWith(question);
 
     /// <summary>The query is sent again: its time starts anew.</summary>
-    public void Prolong() => Volatile.Write(ref _lastActivity, Session.Proxy.QuerySweeper.TimeProvider.GetTimestamp());
+    public void Prolong() => Restart();
 
     public override ValueTask WriteFromAsync(ReadOnlyMemory<byte> payload, IPEndPoint source, CancellationToken cancellationToken = default)
     {
@@ -65,57 +55,16 @@ internal sealed class DnsInterceptQuery(DnsInterceptSession session, IPEndPoint 
         return ValueTask.CompletedTask;
     }
 
-    public void Expire()
+    protected override void OnTimedOut()
     {
-        IdleSweeper sweeper = Session.Proxy.QuerySweeper;
-        if (!IsEnded && LastActivity + IdleTicks > sweeper.TimeProvider.GetTimestamp())
-        {
-            sweeper.Add(this);
-            if (IsEnded)
-            {
-                sweeper.Remove(this);
-            }
-
-            return;
-        }
-
-        Volatile.Write(ref _timedOut, true);
-        if (!IsEnded)
+        // An answer whose receiver is that slow did come.
+        if (!IsAnswered)
         {
             Interlocked.Increment(ref Session.Counters.QueriesTimedOut);
-            _ = EndUnobservedAsync(failed: !IsReady);
         }
     }
 
-    protected override void OnEnding()
-    {
-        Session.Proxy.QuerySweeper.Remove(this);
-        Session.Proxy.LeavePlace();
-        if (IsReady)
-        {
-            // Nothing to cancel; this unlinks it from the caller's token.
-            cancellation.Dispose();
-        }
-        else
-        {
-            _ = CancelAsync();
-        }
-    }
-
-    private async Task CancelAsync()
-    {
-        // Not awaited by the end: callbacks of the token are foreign code.
-        try
-        {
-            await cancellation.CancelAsync().ConfigureAwait(false);
-        }
-        catch (AggregateException)
-        {
-            Interlocked.Increment(ref Session.Counters.DisposeErrors);
-        }
-
-        cancellation.Dispose();
-    }
+    protected override void OnEnding() => Session.Proxy.LeavePlace();
 
     private async ValueTask DeliverAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {

@@ -61,11 +61,30 @@ internal sealed partial class DnsInterceptSession
             }
 
             current = await opening.WaitAsync(cancellationToken).ConfigureAwait(false);
-            await current.SendAsync(payload, destination, cancellationToken).ConfigureAwait(false);
+            await SendFirstAsync(current, payload, destination, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
             throw Translate(exception, cancellationToken);
+        }
+    }
+
+    /// <summary>Sends through a session that was just opened. If it is over already this one goes on for the pending queries, and ends if there are none.</summary>
+    private async ValueTask SendFirstAsync(DnsInterceptDefault child, ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await child.SendAsync(payload, destination, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (IsEnd(exception) && IsOpen)
+        {
+            await child.EndUnobservedAsync().ConfigureAwait(false);
+            if (!IsOpen)
+            {
+                throw;
+            }
+
+            throw new NetworkException(NetworkError.ConnectionAborted, "The session of the default proxy ended before the datagram was sent.", exception);
         }
     }
 
@@ -89,7 +108,10 @@ internal sealed partial class DnsInterceptSession
 
             ThrowIfEndingLocked();
             _default = null;
-            child = Receiver is IPacketErrorReceiver errorReceiver ? new DnsInterceptErrorDefault(this, errorReceiver) : new DnsInterceptDefault(this);
+            CancellationTokenSource cancellation = CancellationTokenSource.CreateLinkedTokenSource(_lifetime.Token);
+            child = Receiver is IPacketErrorReceiver errorReceiver
+                ? new DnsInterceptErrorDefault(this, cancellation, errorReceiver)
+                : new DnsInterceptDefault(this, cancellation);
             _children.Add(child);
             opening = _opening = new TaskCompletionSource<DnsInterceptDefault>(TaskCreationOptions.RunContinuationsAsynchronously);
         }
@@ -98,12 +120,12 @@ internal sealed partial class DnsInterceptSession
         return opening.Task;
     }
 
-    /// <summary>Opens a session for as long as the outer one lives: whoever gives up waiting doesn't take it from the others.</summary>
+    /// <summary>Opens a session, until the outer one ends or the time is over: whoever gives up waiting doesn't take it from the others.</summary>
     private async Task OpenDefaultAsync(DnsInterceptDefault child, TaskCompletionSource<DnsInterceptDefault> opening)
     {
         try
         {
-            await child.OpenAsync(proxy.DefaultProxy, _lifetime.Token).ConfigureAwait(false);
+            await child.OpenAsync(proxy.DefaultProxy).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -115,11 +137,12 @@ internal sealed partial class DnsInterceptSession
 
             await child.EndUnobservedAsync(failed: true).ConfigureAwait(false);
 
-            // Not Closed: that would say that this session ended, and the pending queries with it.
-            Fail(opening, IsEnd(exception) && IsOpen ? new NetworkException(NetworkError.ConnectionAborted, "The default proxy opened no session.", exception) : exception);
+            Fail(opening, OpeningFailed(exception, child));
             return;
         }
 
+        // From here on its own proxy decides how long it lives.
+        proxy.QuerySweeper.Remove(child);
         Interlocked.Increment(ref Counters.DefaultSessionsOpened);
         lock (_lock)
         {
@@ -128,5 +151,16 @@ internal sealed partial class DnsInterceptSession
         }
 
         opening.TrySetResult(child);
+    }
+
+    private Exception OpeningFailed(Exception exception, DnsInterceptDefault child)
+    {
+        if (child.TimedOut)
+        {
+            return new NetworkException(NetworkError.TimedOut, "The default proxy opened no session in time.", exception);
+        }
+
+        // Not Closed: that would say that this session ended, and the pending queries with it.
+        return IsEnd(exception) && IsOpen ? new NetworkException(NetworkError.ConnectionAborted, "The default proxy opened no session.", exception) : exception;
     }
 }

@@ -22,9 +22,10 @@ internal sealed partial class DnsInterceptSession
             throw new NetworkException(NetworkError.ProtocolViolation, $"What was sent to the resolver {localResolver} is no DNS query.");
         }
 
-        if (!await TryRepeatAsync(payload, cancellationToken).ConfigureAwait(false))
+        while (!await TryRepeatAsync(payload, cancellationToken).ConfigureAwait(false)
+            && !await TryAskAsync(payload, questionEnd, localResolver, cancellationToken).ConfigureAwait(false))
         {
-            await AskAsync(payload, questionEnd, localResolver, cancellationToken).ConfigureAwait(false);
+            // Somebody else asked the same in this very moment: it is a repetition after all.
         }
     }
 
@@ -58,7 +59,8 @@ internal sealed partial class DnsInterceptSession
         }
         catch (Exception exception) when (IsEnd(exception) && IsOpen)
         {
-            // It was answered, or given up, in this very moment.
+            // It was answered, or given up, in this very moment; or its session is over and didn't say so.
+            await pending.EndUnobservedAsync(failed: true).ConfigureAwait(false);
             return false;
         }
         catch (Exception exception)
@@ -67,14 +69,18 @@ internal sealed partial class DnsInterceptSession
         }
     }
 
-    private async ValueTask AskAsync(ReadOnlyMemory<byte> payload, int questionEnd, IPEndPoint localResolver, CancellationToken cancellationToken)
+    /// <returns>False if the query is pending already.</returns>
+    private async ValueTask<bool> TryAskAsync(ReadOnlyMemory<byte> payload, int questionEnd, IPEndPoint localResolver, CancellationToken cancellationToken)
     {
         CancellationTokenSource cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _lifetime.Token);
-        CancellationToken token = cancellation.Token;
         DnsInterceptQuery query = new(this, localResolver, payload[..questionEnd].ToArray(), cancellation);
         try
         {
-            Enlist(query);
+            if (!TryEnlist(query, payload.Span))
+            {
+                cancellation.Dispose();
+                return false;
+            }
         }
         catch (Exception exception)
         {
@@ -84,21 +90,16 @@ internal sealed partial class DnsInterceptSession
 
         try
         {
-            proxy.QuerySweeper.Add(query);
-            if (query.IsEnded)
-            {
-                // It ended in between and was not there to be removed.
-                proxy.QuerySweeper.Remove(query);
-            }
-
-            await query.OpenAsync(proxy.DnsProxy, token).ConfigureAwait(false);
+            await query.OpenAsync(proxy.DnsProxy).ConfigureAwait(false);
             await query.SendAsync(payload, proxy.RemoteResolver, cancellationToken).ConfigureAwait(false);
             Interlocked.Increment(ref Counters.QueriesSent);
+            return true;
         }
         catch (Exception) when (query.IsAnswered)
         {
             // A session that answers before its send returns was disposed for it in the middle of that send.
             Interlocked.Increment(ref Counters.QueriesSent);
+            return true;
         }
         catch (Exception exception)
         {
@@ -107,16 +108,21 @@ internal sealed partial class DnsInterceptSession
         }
     }
 
-    private void Enlist(DnsInterceptQuery query)
+    /// <returns>False if the query is pending already: with two of it out at once, two ports would be open for one question.</returns>
+    private bool TryEnlist(DnsInterceptQuery query, ReadOnlySpan<byte> payload)
     {
         lock (_lock)
         {
             ThrowIfEndingLocked();
-            int pending = _children.Count - (_default is null ? 0 : 1) - (_opening is null ? 0 : 1);
-            if (pending < proxy.MaxPendingQueriesPerSession && proxy.TryTakePlace())
+            if (FindLocked(payload) is not null)
+            {
+                return false;
+            }
+
+            if (_children.Count(static child => child is DnsInterceptQuery) < proxy.MaxPendingQueriesPerSession && proxy.TryTakePlace())
             {
                 _children.Add(query);
-                return;
+                return true;
             }
         }
 

@@ -100,11 +100,14 @@ internal sealed partial class DnsInterceptSession(DnsInterceptPacketProxy proxy,
         // Not awaited: callbacks of the token are foreign code.
         _ = CancelAsync();
         ExceptionDispatchInfo? first = null;
-        foreach (DnsInterceptChild child in children)
+
+        // All begin to end before any is waited for: one whose disposal hangs must not hold the others' sockets.
+        Task[] endings = [.. children.Select(static child => child.EndAsync().AsTask())];
+        foreach (Task ending in endings)
         {
             try
             {
-                await child.EndAsync().ConfigureAwait(false);
+                await ending.ConfigureAwait(false);
             }
             catch (Exception exception)
             {

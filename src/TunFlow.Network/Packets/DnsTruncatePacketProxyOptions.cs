@@ -9,7 +9,7 @@ public sealed class DnsTruncatePacketProxyOptions
     private readonly TimeSpan _idleTimeout = DefaultIdleTimeout;
     private readonly TimeProvider _timeProvider = TimeProvider.System;
 
-    /// <summary>How long a session lives after its last query. Resolvers use a new port per query, so sessions come in masses and are used once.</summary>
+    /// <summary>How long a session lives after its last query; 10 seconds by default. Resolvers use a new port per query, so sessions come in masses and are used once.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or more than 30 days.</exception>
     public TimeSpan IdleTimeout
     {

@@ -6,7 +6,7 @@ namespace TunFlow.Network;
 /// <remarks>Sends may come from any thread; one receive at a time, beside any number of sends. Disposing is idempotent and allowed at any time.</remarks>
 public interface IPacketConnection : IAsyncDisposable
 {
-    /// <summary>The local address and port, as far as it is known.</summary>
+    /// <summary>The local address and port, as far as it is known. Stays readable after disposal.</summary>
     EndPoint? LocalEndPoint { get; }
 
     /// <summary>Sends one datagram: all of it, or an exception.</summary>

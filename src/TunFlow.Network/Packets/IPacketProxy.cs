@@ -1,7 +1,10 @@
 namespace TunFlow.Network;
 
 /// <summary>Makes packet sessions: one session stands for one local UDP socket that may talk to any number of remote endpoints.</summary>
-/// <remarks>Implementations allow concurrent calls.</remarks>
+/// <remarks>
+/// The contract for UDP that a network stack takes. Whoever has something like a socket, as the client of a proxy protocol does, implements the simpler
+/// <see cref="IPacketListener"/> and puts a <see cref="PacketListenerProxy"/> on top. Implementations allow concurrent calls.
+/// </remarks>
 public interface IPacketProxy
 {
     /// <summary>Opens a session: "a local UDP socket came to life".</summary>

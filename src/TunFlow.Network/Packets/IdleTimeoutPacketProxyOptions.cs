@@ -10,7 +10,7 @@ public sealed class IdleTimeoutPacketProxyOptions
     private readonly TimeSpan? _dnsIdleTimeout;
     private readonly TimeProvider _timeProvider = TimeProvider.System;
 
-    /// <summary>How long a session lives after the last datagram sent through it.</summary>
+    /// <summary>How long a session lives after the last datagram sent through it; 30 seconds by default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or more than 30 days.</exception>
     public TimeSpan IdleTimeout
     {

@@ -10,7 +10,7 @@ public sealed class PacketListenerProxyOptions
     private readonly TimeSpan? _dnsIdleTimeout;
     private readonly TimeProvider _timeProvider = TimeProvider.System;
 
-    /// <summary>How long a session lives after the last datagram sent through it. Responses don't prolong it: a remote host must not be able to hold a mapping open (RFC 4787, section 4.3).</summary>
+    /// <summary>How long a session lives after the last datagram sent through it; 30 seconds by default. Responses don't prolong it: a remote host must not be able to hold a mapping open (RFC 4787, section 4.3).</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or more than 30 days.</exception>
     public TimeSpan WriteIdleTimeout
     {

@@ -5,14 +5,9 @@ namespace TunFlow.Network;
 /// <content>The receive loop.</content>
 internal sealed partial class PacketListenerSession
 {
-    // Errors in a row that are taken for bad datagrams; beyond them the loop slows down, so that a transport that fails for good costs nothing until it is idle.
-    private const int ErrorsBeforeBackOff = 16;
-    private static readonly TimeSpan s_longestBackOff = TimeSpan.FromMilliseconds(250);
-
     private async Task ReceiveLoopAsync()
     {
         byte[]? buffer = null;
-        int errorsInRow = 0;
         try
         {
             while (IsOpen)
@@ -34,7 +29,7 @@ internal sealed partial class PacketListenerSession
 
                     buffer ??= BlockPool.Rent();
                     ReceivedDatagram datagram = await connection.ReceiveFromAsync(buffer).ConfigureAwait(false);
-                    errorsInRow = 0;
+                    _backOff.Reset();
                     if (!await DeliverAsync(datagram, buffer).ConfigureAwait(false))
                     {
                         break;
@@ -43,16 +38,12 @@ internal sealed partial class PacketListenerSession
                 catch (NetworkException exception) when (exception is { Destination: { } destination })
                 {
                     await ReportAsync(exception, destination).ConfigureAwait(false);
+                    await _backOff.AfterReportAsync(Volatile.Read(ref _sent), CancellationToken.None).ConfigureAwait(false);
                 }
                 catch (Exception exception) when (!IsEnd(exception))
                 {
                     Interlocked.Increment(ref counters.ReceiveErrors);
-                    errorsInRow++;
-                }
-
-                if (errorsInRow > ErrorsBeforeBackOff)
-                {
-                    await BackOffAsync(errorsInRow - ErrorsBeforeBackOff).ConfigureAwait(false);
+                    await _backOff.AfterErrorAsync(CancellationToken.None).ConfigureAwait(false);
                 }
             }
         }
@@ -123,11 +114,5 @@ internal sealed partial class PacketListenerSession
             // Foreign code; the report was a courtesy.
             Interlocked.Increment(ref counters.DroppedByReceiver);
         }
-    }
-
-    private async ValueTask BackOffAsync(int errors)
-    {
-        TimeSpan delay = TimeSpan.FromMilliseconds(Math.Min(1 << Math.Min(errors, 10), s_longestBackOff.TotalMilliseconds));
-        await Task.Delay(delay, TimeProvider).ConfigureAwait(false);
     }
 }

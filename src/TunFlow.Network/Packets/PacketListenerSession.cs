@@ -12,9 +12,13 @@ internal sealed partial class PacketListenerSession(
     bool responsesProlong) : PacketSession(receiver, sweeper, counters), IThreadPoolWorkItem
 {
     private readonly EndPointSpelling _spelling = new();
+    private readonly ReceiveBackOff _backOff = new(sweeper.TimeProvider);
 
     // The last unreachable destination that nobody was told of yet.
     private Unreachable? _unreachable;
+
+    // How many datagrams the transport may report on.
+    private long _sent;
 
     public void Start()
     {
@@ -37,6 +41,7 @@ internal sealed partial class PacketListenerSession(
         EnterWrite(destination.Port);
         _spelling.Note(destination);
         ThrowIfUnreachable(destination);
+        Interlocked.Increment(ref _sent);
         ValueTask send;
         try
         {
@@ -57,7 +62,11 @@ internal sealed partial class PacketListenerSession(
         return FinishSendAsync(send, cancellationToken);
     }
 
-    protected override ValueTask CloseUpstreamAsync() => connection.DisposeAsync();
+    protected override ValueTask CloseUpstreamAsync()
+    {
+        _backOff.Stop();
+        return connection.DisposeAsync();
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FinishSendAsync(ValueTask send, CancellationToken cancellationToken)

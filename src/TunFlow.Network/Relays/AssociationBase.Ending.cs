@@ -13,7 +13,7 @@ internal abstract partial class AssociationBase
 
         OnDisposed();
         ReleaseUnlessReceiving();
-        if (previous == Open)
+        if (previous is Open or Expiring)
         {
             await CloseAsync().ConfigureAwait(false);
         }
@@ -38,7 +38,31 @@ internal abstract partial class AssociationBase
     protected abstract ValueTask CloseCoreAsync();
 
     /// <summary>Makes the association Closed. Who gets true must call <see cref="CloseUnobservedAsync"/>.</summary>
-    protected bool TryEnd() => Interlocked.CompareExchange(ref _state, Closed, Open) == Open;
+    protected bool TryEnd()
+    {
+        int state = Volatile.Read(ref _state);
+        while (state is Open or Expiring)
+        {
+            int seen = Interlocked.CompareExchange(ref _state, Closed, state);
+            if (seen == state)
+            {
+                return true;
+            }
+
+            state = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Makes an open association Expiring. Who gets true must call <see cref="TryFinishExpiry"/>.</summary>
+    protected bool TryBeginExpiry() => Interlocked.CompareExchange(ref _state, Expiring, Open) == Open;
+
+    /// <summary>Makes an association that is still Expiring Closed, or Open again. Who gets true must call <see cref="CloseUnobservedAsync"/>.</summary>
+    protected bool TryFinishExpiry(bool over) => Interlocked.CompareExchange(ref _state, over ? Closed : Open, Expiring) == Expiring && over;
+
+    /// <summary>Takes an association back from its expiry. False if it has ended.</summary>
+    protected bool TryStayOpen() => Volatile.Read(ref _state) == Open || Interlocked.CompareExchange(ref _state, Open, Expiring) is Open or Expiring;
 
     protected async Task CloseUnobservedAsync()
     {
@@ -112,7 +136,7 @@ internal abstract partial class AssociationBase
             return null;
         }
 
-        if (state == Open && !AssociationErrors.IsEnd(exception))
+        if (state is Open or Expiring && !AssociationErrors.IsEnd(exception))
         {
             return null;
         }

@@ -7,13 +7,15 @@ namespace TunFlow.Network.Relays;
 /// <remarks>
 /// Theory of operation. State goes Open -> Closed (idle, transport gone) -> Disposed, or Open -> Disposed, by compare-and-swap. Whoever leaves Open closes
 /// the transport, once; everybody else returns at once, so that foreign code which disposes the association from within a disposal can't dead-lock. The
-/// state tells a caller which error a transport that vanished underneath means. No lock is held while anything foreign runs, for there is none.
+/// state tells a caller which error a transport that vanished underneath means. No lock is held while anything foreign runs, for there is none. Expiring is
+/// open, too: it lets a send take the association back from an expiry that has not seen it (see <see cref="IdleAssociation"/>).
 /// </remarks>
 internal abstract partial class AssociationBase(PacketRelayCounters counters) : IPacketAssociation
 {
     private const int Open = 0;
-    private const int Closed = 1;
-    private const int Disposed = 2;
+    private const int Expiring = 1;
+    private const int Closed = 2;
+    private const int Disposed = 3;
 
     // Of _receiving: whose turn it is.
     private const int Idle = 0;
@@ -25,7 +27,7 @@ internal abstract partial class AssociationBase(PacketRelayCounters counters) : 
 
     protected PacketRelayCounters Counters => counters;
 
-    protected bool IsOpen => Volatile.Read(ref _state) == Open;
+    protected bool IsOpen => Volatile.Read(ref _state) <= Expiring;
 
     /// <summary>Whether what came before the association ended by itself can be received afterwards.</summary>
     protected virtual bool DrainsWhenClosed => false;

@@ -3,7 +3,9 @@ namespace TunFlow.Network.Relays;
 /// <summary>An association that ends when nothing was sent through it for a while.</summary>
 /// <remarks>
 /// The sweeper finds it, whether somebody receives or not. A send that comes between the expiry and the sweep expires it, too: it never revives it. What
-/// is received doesn't count: a remote host must not be able to hold a mapping open (RFC 4787, section 4.3).
+/// is received doesn't count: a remote host must not be able to hold a mapping open (RFC 4787, section 4.3). A send that was in time but meets the expiry is
+/// never lost silently: it stores its time and then looks at the state, and takes the association back from Expiring; an expiry goes to Expiring, looks at
+/// the time again, and closes only what is still Expiring.
 /// </remarks>
 internal abstract class IdleAssociation(IdleSweeper sweeper, TimeProvider timeProvider, PacketRelayCounters counters)
     : AssociationBase(counters), IIdleSession
@@ -25,26 +27,45 @@ internal abstract class IdleAssociation(IdleSweeper sweeper, TimeProvider timePr
 
     public void Expire()
     {
-        if (TryEnd())
+        if (!TryBeginExpiry())
+        {
+            return;
+        }
+
+        if (TryFinishExpiry(IsIdle(timeProvider.GetTimestamp())))
         {
             Interlocked.Increment(ref Counters.AssociationsExpired);
             _ = CloseUnobservedAsync();
+        }
+        else if (IsOpen)
+        {
+            sweeper.Add(this);
+            if (!IsOpen)
+            {
+                // It ended in between and was not there to be removed.
+                sweeper.Remove(this);
+            }
         }
     }
 
     protected override bool TryTouch()
     {
         long now = timeProvider.GetTimestamp();
-        if (timeProvider.GetElapsedTime(LastActivity, now) >= sweeper.Timeout)
+        if (IsIdle(now))
         {
             Expire();
-            return false;
+            if (!IsOpen)
+            {
+                return false;
+            }
         }
 
-        // Before sending: a sweep that comes in between finds the association busy, and one that was faster makes the send fail with Closed, never silently.
-        Volatile.Write(ref _lastActivity, now);
-        return true;
+        // A full fence: see the remarks.
+        Interlocked.Exchange(ref _lastActivity, now);
+        return TryStayOpen();
     }
 
     protected override void OnEnded() => sweeper.Remove(this);
+
+    private bool IsIdle(long now) => timeProvider.GetElapsedTime(LastActivity, now) >= sweeper.Timeout;
 }

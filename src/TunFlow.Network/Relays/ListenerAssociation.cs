@@ -16,8 +16,34 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
     private byte[]? _block;
     private ReceivedDatagram _kept;
 
-    protected override ValueTask SendCoreAsync(ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken) =>
-        connection.SendToAsync(payload, destination, cancellationToken);
+    // How many datagrams the transport may report on.
+    private long _sent;
+
+    private ReceiveBackOff BackOff
+    {
+        get
+        {
+            if (_backOff is null)
+            {
+                Volatile.Write(ref _backOff, new ReceiveBackOff(_timeProvider));
+
+                // Stored before the state is looked at, as the end changes the state before it looks for this: one of them sees the other.
+                Interlocked.MemoryBarrier();
+                if (!IsOpen)
+                {
+                    _backOff.Stop();
+                }
+            }
+
+            return _backOff;
+        }
+    }
+
+    protected override ValueTask SendCoreAsync(ReadOnlyMemory<byte> payload, IPEndPoint destination, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _sent);
+        return connection.SendToAsync(payload, destination, cancellationToken);
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     protected override async ValueTask<ReceivedDatagram> ReceiveCoreAsync(Memory<byte> buffer, CancellationToken cancellationToken)
@@ -34,7 +60,7 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
                 ReceivedDatagram datagram;
                 if (!buffer.IsEmpty)
                 {
-                    datagram = await connection.ReceiveFromAsync(buffer, cancellationToken).ConfigureAwait(false);
+                    datagram = Checked(await connection.ReceiveFromAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
                 }
                 else if (connection.CanWaitForData)
                 {
@@ -62,12 +88,16 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
                 ReleaseReceived();
                 continue;
             }
+            catch (NetworkException exception) when (IsOpen && exception.Destination is not null)
+            {
+                await BackOff.AfterReportAsync(Volatile.Read(ref _sent), cancellationToken).ConfigureAwait(false);
+                throw;
+            }
             catch (Exception exception) when (IsBadDatagram(exception, cancellationToken))
             {
                 Interlocked.Increment(ref Counters.ReceiveErrors);
+                await BackOff.AfterErrorAsync(cancellationToken).ConfigureAwait(false);
             }
-
-            await BackOffAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -88,10 +118,13 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
 
     protected override ValueTask CloseCoreAsync() => connection.DisposeAsync();
 
+    /// <summary>A transport of somebody else's making may claim a length that isn't in the buffer.</summary>
+    private static ReceivedDatagram Checked(ReceivedDatagram datagram, int capacity) =>
+        (uint)datagram.Length <= (uint)capacity ? datagram : datagram with { Length = 0, Truncated = true };
+
     private bool IsBadDatagram(Exception exception, CancellationToken cancellationToken) =>
         IsOpen
         && !AssociationErrors.IsEnd(exception)
-        && exception is not NetworkException { Destination: not null }
         && !(exception is OperationCanceledException && cancellationToken.IsCancellationRequested);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -100,7 +133,7 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
         byte[] block = BlockPool.Rent();
         try
         {
-            _kept = await connection.ReceiveFromAsync(block, cancellationToken).ConfigureAwait(false);
+            _kept = Checked(await connection.ReceiveFromAsync(block, cancellationToken).ConfigureAwait(false), block.Length);
         }
         catch
         {
@@ -119,22 +152,5 @@ internal sealed class ListenerAssociation(IPacketConnection connection, IdleSwee
         bool truncated = _kept.Truncated || length < _kept.Length;
         ReleaseReceived();
         return new ReceivedDatagram(length, _kept.Source, truncated);
-    }
-
-    private ValueTask BackOffAsync(CancellationToken cancellationToken)
-    {
-        if (_backOff is null)
-        {
-            Volatile.Write(ref _backOff, new ReceiveBackOff(_timeProvider));
-
-            // Stored before the state is looked at, as the end changes the state before it looks for this: one of them sees the other.
-            Interlocked.MemoryBarrier();
-            if (!IsOpen)
-            {
-                _backOff.Stop();
-            }
-        }
-
-        return _backOff.AfterErrorAsync(cancellationToken);
     }
 }

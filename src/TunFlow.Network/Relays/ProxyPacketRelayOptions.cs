@@ -12,7 +12,7 @@ public sealed class ProxyPacketRelayOptions
     private readonly int _maxQueuedDatagrams = DefaultMaxQueuedDatagrams;
     private readonly int _maxQueuedBytes = DefaultMaxQueuedBytes;
 
-    /// <summary>How many datagrams of an association wait for somebody to receive them; more are dropped and counted.</summary>
+    /// <summary>How many datagrams of an association wait for somebody to receive them; 64 by default. More are dropped and counted.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value isn't positive.</exception>
     public int MaxQueuedDatagrams
     {
@@ -24,7 +24,7 @@ public sealed class ProxyPacketRelayOptions
         }
     }
 
-    /// <summary>How many bytes the waiting datagrams of an association may take, as allocated; what doesn't fit is dropped and counted.</summary>
+    /// <summary>How many bytes the waiting datagrams of an association may take, as allocated; 256 KiB by default. What doesn't fit is dropped and counted.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 65,536: any datagram must fit.</exception>
     public int MaxQueuedBytes
     {

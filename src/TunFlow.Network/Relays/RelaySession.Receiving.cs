@@ -34,7 +34,12 @@ internal sealed partial class RelaySession
             }
             catch (NetworkException exception) when (exception is { Destination: { } destination })
             {
-                await ReportAsync(exception, destination).ConfigureAwait(false);
+                if (!await ReportAsync(exception, destination).ConfigureAwait(false))
+                {
+                    break;
+                }
+
+                await _backOff.AfterReportAsync(Volatile.Read(ref _sent), CancellationToken.None).ConfigureAwait(false);
                 continue;
             }
             catch (Exception exception) when (AssociationErrors.IsEnd(exception))
@@ -65,7 +70,7 @@ internal sealed partial class RelaySession
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> DeliverAsync(ReceivedDatagram datagram, byte[] block)
     {
-        if (datagram.Truncated)
+        if (datagram.Truncated || (uint)datagram.Length > (uint)block.Length)
         {
             Interlocked.Increment(ref counters.DatagramsTruncated);
             return true;
@@ -92,27 +97,30 @@ internal sealed partial class RelaySession
         }
     }
 
-    private async ValueTask ReportAsync(NetworkException report, IPEndPoint destination)
+    /// <returns>False if the receiver wants no more.</returns>
+    private async ValueTask<bool> ReportAsync(NetworkException report, IPEndPoint destination)
     {
         Interlocked.Increment(ref counters.UnreachableReports);
         if (receiver is not IPacketErrorReceiver errorReceiver)
         {
             Volatile.Write(ref _unreachable, report);
-            return;
+            return true;
         }
 
         try
         {
             await errorReceiver.ReportUnreachableAsync(report.Error, destination).ConfigureAwait(false);
         }
-        catch (Exception exception) when (!AssociationErrors.IsEnd(exception))
+        catch (Exception exception) when (AssociationErrors.IsEnd(exception))
+        {
+            return false;
+        }
+        catch (Exception)
         {
             // Foreign code; the report was a courtesy.
             Interlocked.Increment(ref counters.DroppedByReceiver);
         }
-        catch (Exception exception) when (AssociationErrors.IsEnd(exception))
-        {
-            // The next delivery will say it again, and end the session.
-        }
+
+        return true;
     }
 }

@@ -23,6 +23,9 @@ internal sealed partial class RelaySession(
 
     // The last unreachable destination that nobody was told of yet.
     private NetworkException? _unreachable;
+
+    // How many datagrams the association may report on.
+    private long _sent;
     private int _state;
 
     public void Start()
@@ -45,6 +48,7 @@ internal sealed partial class RelaySession(
         }
 
         ThrowIfUnreachable(destination);
+        Interlocked.Increment(ref _sent);
         ValueTask send;
         try
         {

@@ -34,12 +34,14 @@ internal sealed class DatagramExchange(IConnectedPacketConnection connection, Qu
 
     private async ValueTask<DnsResponse?> ReceiveAsync(DnsQueryMessage query, byte[] buffer, TimeSpan delay)
     {
-        using CancellationTokenSource again = new(delay, timeProvider);
+        using TimeLimit again = new(delay, timeProvider);
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(scope.Token, again.Token);
         try
         {
             while (true)
             {
+                // A flood may keep a connection from ever looking at its token.
+                either.Token.ThrowIfCancellationRequested();
                 ReceivedDatagram datagram = await connection.ReceiveAsync(buffer, either.Token).ConfigureAwait(false);
                 if (!datagram.Truncated && DnsResponseParser.TryParse(buffer.AsSpan(0, datagram.Length), query, out DnsResponse? response, out _))
                 {
@@ -47,7 +49,7 @@ internal sealed class DatagramExchange(IConnectedPacketConnection connection, Qu
                 }
             }
         }
-        catch (OperationCanceledException) when (!scope.Token.IsCancellationRequested && again.IsCancellationRequested)
+        catch (OperationCanceledException) when (!scope.Token.IsCancellationRequested && again.HasPassed)
         {
             return null;
         }

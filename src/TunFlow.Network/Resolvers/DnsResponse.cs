@@ -35,13 +35,40 @@ public sealed class DnsResponse
     public bool AuthenticData { get; init; }
 
     /// <summary>The records that answer the question, aliases on the way included.</summary>
-    public IReadOnlyList<DnsRecord> Answers { get; init; } = [];
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public IReadOnlyList<DnsRecord> Answers
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = [];
 
     /// <summary>The authority section: who is responsible, or for "no such name" the SOA that says how long this may be kept.</summary>
-    public IReadOnlyList<DnsRecord> Authorities { get; init; } = [];
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public IReadOnlyList<DnsRecord> Authorities
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = [];
 
     /// <summary>The additional section without EDNS's pseudo record.</summary>
-    public IReadOnlyList<DnsRecord> Additionals { get; init; } = [];
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public IReadOnlyList<DnsRecord> Additionals
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = [];
 
     /// <summary>Collects the addresses that answer the question: those of its name and of the names that it is an alias of, in the order of the message. Other records that a server may have put there are left out.</summary>
     public IPAddress[] GetAddresses()

@@ -11,7 +11,16 @@ internal static class DnsResponseParser
     /// <param name="query">What was asked.</param>
     /// <param name="response">The answer; its question is the query's.</param>
     /// <param name="problem">Why there is none, as the end of a sentence.</param>
-    public static bool TryParse(ReadOnlySpan<byte> message, DnsQueryMessage query, out DnsResponse? response, out string problem)
+    public static bool TryParse(ReadOnlySpan<byte> message, DnsQueryMessage query, out DnsResponse? response, out string problem) =>
+        TryParse(message, query, TimeSpan.Zero, out response, out problem);
+
+    /// <summary>Reads an answer that may have been in a cache.</summary>
+    /// <param name="message">The message, as above.</param>
+    /// <param name="query">What was asked.</param>
+    /// <param name="age">How old the answer is: what its records have lived of their time already (RFC 8484 section 5.1).</param>
+    /// <param name="response">The answer, as above.</param>
+    /// <param name="problem">Why there is none, as the end of a sentence.</param>
+    public static bool TryParse(ReadOnlySpan<byte> message, DnsQueryMessage query, TimeSpan age, out DnsResponse? response, out string problem)
     {
         response = null;
         problem = "is too short";
@@ -42,7 +51,7 @@ internal static class DnsResponseParser
         bool truncated = header.Has(DnsFlags.Truncated);
         DnsResponseCode code = header.ResponseCode;
         DnsRecord[][] sections = [[], [], []];
-        if (!TryReadSections(ref reader, header, sections, ref code))
+        if (!TryReadSections(ref reader, header, age, sections, ref code))
         {
             // RFC 2181 section 9: what a truncated message has is not to be used; that it was truncated is what counts.
             if (!truncated)
@@ -84,16 +93,16 @@ internal static class DnsResponseParser
             && query.Asks(name[..length], (DnsRecordType)type, (DnsRecordClass)@class);
     }
 
-    private static bool TryReadSections(ref DnsMessageReader reader, DnsMessageHeader header, DnsRecord[][] sections, ref DnsResponseCode code)
+    private static bool TryReadSections(ref DnsMessageReader reader, DnsMessageHeader header, TimeSpan age, DnsRecord[][] sections, ref DnsResponseCode code)
     {
         // Before any memory is reserved for them.
         return header.Records <= reader.Remaining / MinRecordSize
-            && TryReadSection(ref reader, header.Answers, mayHaveEdns: false, ref code, out sections[0])
-            && TryReadSection(ref reader, header.Authorities, mayHaveEdns: false, ref code, out sections[1])
-            && TryReadSection(ref reader, header.Additionals, mayHaveEdns: true, ref code, out sections[2]);
+            && TryReadSection(ref reader, header.Answers, age, mayHaveEdns: false, ref code, out sections[0])
+            && TryReadSection(ref reader, header.Authorities, age, mayHaveEdns: false, ref code, out sections[1])
+            && TryReadSection(ref reader, header.Additionals, age, mayHaveEdns: true, ref code, out sections[2]);
     }
 
-    private static bool TryReadSection(ref DnsMessageReader reader, int count, bool mayHaveEdns, ref DnsResponseCode code, out DnsRecord[] records)
+    private static bool TryReadSection(ref DnsMessageReader reader, int count, TimeSpan age, bool mayHaveEdns, ref DnsResponseCode code, out DnsRecord[] records)
     {
         records = count == 0 ? [] : new DnsRecord[count];
         int stored = 0;
@@ -124,6 +133,7 @@ internal static class DnsResponseParser
 
             // RFC 2181 section 8: a time to live with the top bit set counts as zero.
             TimeSpan lifetime = timeToLive > int.MaxValue ? TimeSpan.Zero : TimeSpan.FromSeconds(timeToLive);
+            lifetime = lifetime > age ? lifetime - age : TimeSpan.Zero;
             if (!DnsRecordReader.TryRead(ref reader, name, (DnsRecordType)type, (DnsRecordClass)@class, lifetime, length, out DnsRecord? record))
             {
                 return false;

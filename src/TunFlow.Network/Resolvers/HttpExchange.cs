@@ -16,6 +16,7 @@ internal sealed class HttpExchange : IDisposable
     private readonly string _server;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _timeProvider;
+    private readonly HttpConnector _connector;
     private readonly HttpMessageInvoker _http;
     private readonly CancellationTokenSource _disposal;
     private int _disposed;
@@ -24,6 +25,7 @@ internal sealed class HttpExchange : IDisposable
     {
         _uri = uri;
         _server = server;
+        _connector = connector;
         _disposal = disposal;
         _timeout = timeout;
         _timeProvider = timeProvider;
@@ -46,10 +48,33 @@ internal sealed class HttpExchange : IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposal.Token);
         using QueryScope scope = new(_server, _timeout, _timeProvider, ends.Token);
+
+        // Id 0 as RFC 8484 section 4.1 asks: the exchange itself says which answer belongs to which query.
+        DnsQueryMessage query = new(question, id: 0, paddedTo: DnsQueryMessage.EncryptedPadding);
+
+        // A query may be put on a connection that was just given up; a query can be repeated, so that is not its caller's concern.
+        if (_connector.HasAborted)
+        {
+            try
+            {
+                return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
+            }
+            catch (DnsException exception) when (exception is { Stage: DnsStage.Send or DnsStage.Receive, Error: not NetworkError.TimedOut })
+            {
+                scope.Stage = DnsStage.Dial;
+            }
+        }
+
+        return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<DnsResponse> AttemptAsync(DnsQueryMessage query, QueryScope scope, CancellationToken cancellationToken)
+    {
+        using QueryContent content = new(query.Message, scope, _connector);
         try
         {
-            ends.Token.ThrowIfCancellationRequested();
-            return await PostAsync(question, scope).ConfigureAwait(false);
+            scope.Token.ThrowIfCancellationRequested();
+            return await PostAsync(query, content, scope).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -59,7 +84,13 @@ internal sealed class HttpExchange : IDisposable
             }
 
             ObjectDisposedException.ThrowIf(IsDisposed, typeof(HttpsResolver));
-            throw FindOwn(exception) ?? scope.Translate(exception);
+            Exception failure = FindOwn(exception) ?? scope.Translate(exception);
+            if (failure is DnsException { Error: NetworkError.TimedOut, Stage: DnsStage.Send or DnsStage.Receive })
+            {
+                _connector.EndSilent(content.HeardBefore);
+            }
+
+            throw failure;
         }
     }
 
@@ -84,15 +115,13 @@ internal sealed class HttpExchange : IDisposable
 
     private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
-    private async ValueTask<DnsResponse> PostAsync(DnsQuestion question, QueryScope scope)
+    private async ValueTask<DnsResponse> PostAsync(DnsQueryMessage query, QueryContent content, QueryScope scope)
     {
-        // Id 0 as RFC 8484 section 4.1 asks: the exchange itself says which answer belongs to which query.
-        DnsQueryMessage query = new(question, id: 0, paddedTo: DnsQueryMessage.EncryptedPadding);
         using HttpRequestMessage request = new(HttpMethod.Post, _uri)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = new QueryContent(query.Message, scope),
+            Content = content,
         };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaType);
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(MediaType));
@@ -120,7 +149,9 @@ internal sealed class HttpExchange : IDisposable
         scope.Stage = DnsStage.Response;
         return length == answer.Length
             ? throw scope.Reject("is too long")
-            : DnsResponseParser.TryParse(answer.AsSpan(0, length), query, out DnsResponse? parsed, out string problem) ? parsed! : throw scope.Reject(problem);
+            : DnsResponseParser.TryParse(answer.AsSpan(0, length), query, response.Headers.Age ?? TimeSpan.Zero, out DnsResponse? parsed, out string problem)
+                ? parsed!
+                : throw scope.Reject(problem);
     }
 
     /// <summary>The handler wraps what the connector threw, which already says everything.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Http;
 using System.Security.Authentication;
 
 namespace TunFlow.Network.Resolvers;
@@ -8,7 +9,7 @@ internal sealed class QueryScope : IDisposable
     private readonly string _server;
     private readonly TimeSpan _timeout;
     private readonly CancellationToken _caller;
-    private readonly CancellationTokenSource _limit;
+    private readonly TimeLimit _limit;
     private readonly CancellationTokenSource _either;
 
     public QueryScope(string server, TimeSpan timeout, TimeProvider timeProvider, CancellationToken caller)
@@ -16,7 +17,7 @@ internal sealed class QueryScope : IDisposable
         _server = server;
         _timeout = timeout;
         _caller = caller;
-        _limit = new CancellationTokenSource(timeout, timeProvider);
+        _limit = new TimeLimit(timeout, timeProvider);
         _either = CancellationTokenSource.CreateLinkedTokenSource(caller, _limit.Token);
     }
 
@@ -40,12 +41,13 @@ internal sealed class QueryScope : IDisposable
             return new OperationCanceledException(exception.Message, exception, _caller);
         }
 
-        if (exception is DnsException)
+        // Before, it is that of somebody else: of the resolver that a dialer asks for this server.
+        if (Stage == DnsStage.Response && exception is DnsException)
         {
             return exception;
         }
 
-        if (_limit.IsCancellationRequested)
+        if (_limit.HasPassed)
         {
             return new DnsException(Stage, NetworkError.TimedOut, $"{_server} did not answer within {_timeout}.", exception);
         }
@@ -73,6 +75,7 @@ internal sealed class QueryScope : IDisposable
     {
         AuthenticationException => NetworkError.ProtocolViolation,
         EndOfStreamException => NetworkError.Closed,
+        HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => NetworkError.ProtocolViolation,
         _ => NetworkErrors.Classify(exception),
     };
 }

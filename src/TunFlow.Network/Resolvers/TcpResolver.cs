@@ -3,6 +3,7 @@ using System.Net;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over TCP (RFC 7766), with a connection for each query.</summary>
+/// <remarks>A server that doesn't understand EDNS(0) (RFC 6891) is asked again without, by another connection and within the same time limit. Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.</remarks>
 public sealed class TcpResolver : IDnsResolver
 {
     private readonly Func<CancellationToken, ValueTask<StreamConnection>> _connect;
@@ -12,7 +13,7 @@ public sealed class TcpResolver : IDnsResolver
 
     /// <summary>Creates a resolver that connects by the system's sockets.</summary>
     /// <param name="server">The server; port 0 stands for 53.</param>
-    /// <param name="configurator">Prepares each socket before it is connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     public TcpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
         : this(new TcpDialer(configurator), server)
     {
@@ -69,15 +70,24 @@ public sealed class TcpResolver : IDnsResolver
         using QueryScope scope = new(_server, Timeout, TimeProvider, cancellationToken);
         try
         {
-            StreamConnection connection = await PatientDial.RunAsync(_connect, scope.Token).ConfigureAwait(false);
-            await using (connection.ConfigureAwait(false))
-            {
-                return await StreamExchange.RunAsync(connection, connection, new DnsQueryMessage(question, DnsQueryMessage.NewId()), scope).ConfigureAwait(false);
-            }
+            DnsResponse response = await AskAsync(question, edns: true, scope).ConfigureAwait(false);
+            return response.ResponseCode is DnsResponseCode.FormatError or DnsResponseCode.NotImplemented
+                ? await AskAsync(question, edns: false, scope).ConfigureAwait(false)
+                : response;
         }
         catch (Exception exception)
         {
             throw scope.Translate(exception);
+        }
+    }
+
+    private async ValueTask<DnsResponse> AskAsync(DnsQuestion question, bool edns, QueryScope scope)
+    {
+        scope.Stage = DnsStage.Dial;
+        StreamConnection connection = await PatientDial.RunAsync(_connect, scope.Token).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            return await StreamExchange.RunAsync(connection, connection, new DnsQueryMessage(question, DnsQueryMessage.NewId(), edns), scope).ConfigureAwait(false);
         }
     }
 }

@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over TLS (DoT, RFC 7858), with a connection for each query. Queries are padded (RFC 8467).</summary>
+/// <remarks>Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.</remarks>
 public sealed class TlsResolver : IDnsResolver
 {
     private readonly IStreamDialer _dialer;
@@ -16,7 +17,7 @@ public sealed class TlsResolver : IDnsResolver
     /// <summary>Creates a resolver that connects by the system's sockets.</summary>
     /// <param name="server">The server; port 0 stands for 853.</param>
     /// <param name="serverName">The name, or address, that the server's certificate must be for; also the SNI if it is a name. By default the server's address.</param>
-    /// <param name="configurator">Prepares each socket before it is connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     public TlsResolver(IPEndPoint server, string? serverName = null, SocketConfigurator? configurator = null)
         : this(new TcpDialer(configurator), server, serverName)
     {
@@ -33,6 +34,7 @@ public sealed class TlsResolver : IDnsResolver
         _server = ServerEndPoint.WithPort(server, ServerEndPoint.TlsPort);
         _serverName = serverName ?? server switch
         {
+            IPEndPoint { Address: { IsIPv4MappedToIPv6: true } address } => address.MapToIPv4().ToString(),
             IPEndPoint address => address.Address.ToString(),
             DnsEndPoint name => name.Host,
             _ => throw new ArgumentException($"A {server.GetType().Name} needs a server name.", nameof(server)),
@@ -53,6 +55,7 @@ public sealed class TlsResolver : IDnsResolver
     }
 
     /// <summary>How the certificate's chain is checked, for example against own roots; copied for each handshake. By default against the system's roots, and nothing is fetched from the net for it.</summary>
+    /// <remarks>A new <see cref="X509ChainPolicy"/> does fetch: set <see cref="X509ChainPolicy.RevocationMode"/> to <see cref="X509RevocationMode.NoCheck"/> and <see cref="X509ChainPolicy.DisableCertificateDownloads"/> to true, or the platform connects by itself, past the dialer and its configurator.</remarks>
     public X509ChainPolicy? CertificateChainPolicy { get; init; }
 
     /// <summary>Has the last word on the certificate; may pin it. By default one with any flaw is rejected.</summary>

@@ -15,7 +15,7 @@ internal sealed class TlsSettings(string serverName)
     /// <param name="connection">What carries it; owned by the result, and disposed if the handshake fails.</param>
     /// <param name="protocols">What to offer by ALPN.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask<SslStream> ConnectAsync(StreamConnection connection, List<SslApplicationProtocol>? protocols, CancellationToken cancellationToken)
+    public async ValueTask<SslStream> ConnectAsync(Stream connection, List<SslApplicationProtocol>? protocols, CancellationToken cancellationToken)
     {
         SslStream tls = new(connection, leaveInnerStreamOpen: false);
         try
@@ -30,9 +30,16 @@ internal sealed class TlsSettings(string serverName)
             await tls.AuthenticateAsClientAsync(options, cancellationToken).ConfigureAwait(false);
             return tls;
         }
-        catch
+        catch (Exception exception)
         {
             await tls.DisposeAsync().ConfigureAwait(false);
+
+            // How the platform tells that the connection ended in the middle of the handshake; what the connection itself throws says more than this.
+            if (exception.GetType() == typeof(IOException) && exception.InnerException is null)
+            {
+                throw new EndOfStreamException("The server ended the TLS handshake.", exception);
+            }
+
             throw;
         }
     }

@@ -6,6 +6,7 @@ namespace TunFlow.Network.Resolvers;
 /// <remarks>
 /// Datagrams that aren't an answer to the query, by their source, id, question or form, are ignored until the time limit: anybody may send them.
 /// Answers of 1,232 bytes are asked for by EDNS(0) (RFC 6891); a server that doesn't understand this is asked again without.
+/// Immutable; any number of queries may run at a time, from any thread. Nothing is kept between queries, so there is nothing to dispose.
 /// </remarks>
 public sealed class UdpResolver : IDnsResolver
 {
@@ -14,14 +15,17 @@ public sealed class UdpResolver : IDnsResolver
     private readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
     private readonly TimeSpan _retransmitDelay = TimeSpan.FromSeconds(1);
     private readonly TimeProvider _timeProvider = TimeProvider.System;
+    private readonly Func<TimeProvider, IDnsResolver>? _newFallback;
+    private readonly IDnsResolver? _ownFallback;
 
     /// <summary>Creates a resolver on the system's sockets. Truncated answers are asked for again over TCP.</summary>
     /// <param name="server">The server; port 0 stands for 53.</param>
-    /// <param name="configurator">Prepares each socket before it is bound or connected.</param>
+    /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
     public UdpResolver(IPEndPoint server, SocketConfigurator? configurator = null)
         : this(new UdpDialer(configurator), server)
     {
-        TruncationFallback = new TcpResolver(server, configurator);
+        _newFallback = timeProvider => new TcpResolver(server, configurator) { TimeProvider = timeProvider };
+        TruncationFallback = _ownFallback = _newFallback(TimeProvider.System);
     }
 
     /// <summary>Creates a resolver on other sockets. Truncated answers are given to the caller unless there is a <see cref="TruncationFallback"/>.</summary>
@@ -64,7 +68,7 @@ public sealed class UdpResolver : IDnsResolver
     /// <summary>Whether each letter of the name is sent in a random case, which the answer must repeat; false by default, as some servers don't.</summary>
     public bool RandomizeCase { get; init; }
 
-    /// <summary>The clock.</summary>
+    /// <summary>The clock, also that of the fallback over TCP that the resolver makes itself.</summary>
     public TimeProvider TimeProvider
     {
         get => _timeProvider;
@@ -72,6 +76,12 @@ public sealed class UdpResolver : IDnsResolver
         {
             ArgumentNullException.ThrowIfNull(value);
             _timeProvider = value;
+
+            // One from outside has its own clock.
+            if (_newFallback is not null && TruncationFallback == _ownFallback)
+            {
+                TruncationFallback = _ownFallback = _newFallback(value);
+            }
         }
     }
 

@@ -90,27 +90,29 @@ public static class SocketConfigurators
         NetworkInterface device = Array.Find(NetworkInterface.GetAllNetworkInterfaces(), candidate => candidate.Name == name)
             ?? throw new NetworkException(NetworkError.AddressNotAvailable, $"There is no network interface named {name}.");
         IPInterfaceProperties properties = device.GetIPProperties();
+
+        // An interface has one index for both families. The option is set even where the interface lacks the family: such traffic has to fail, not to find another way.
+        int number = device.Supports(NetworkInterfaceComponent.IPv4) ? properties.GetIPv4Properties().Index : properties.GetIPv6Properties().Index;
         Span<byte> index = stackalloc byte[sizeof(int)];
 
         // A dual-mode socket needs both: its IPv4 traffic obeys the IPv4 option only.
-        if ((socket.AddressFamily == AddressFamily.InterNetwork || socket.DualMode) && device.Supports(NetworkInterfaceComponent.IPv4))
+        if (socket.AddressFamily == AddressFamily.InterNetwork || socket.DualMode)
         {
-            int value = properties.GetIPv4Properties().Index;
             if (ipv4IndexBigEndian)
             {
-                BinaryPrimitives.WriteInt32BigEndian(index, value);
+                BinaryPrimitives.WriteInt32BigEndian(index, number);
             }
             else
             {
-                BitConverter.TryWriteBytes(index, value);
+                BitConverter.TryWriteBytes(index, number);
             }
 
             socket.SetRawSocketOption(IpProtoIp, ipv4Option, index);
         }
 
-        if (socket.AddressFamily == AddressFamily.InterNetworkV6 && device.Supports(NetworkInterfaceComponent.IPv6))
+        if (socket.AddressFamily == AddressFamily.InterNetworkV6)
         {
-            BitConverter.TryWriteBytes(index, properties.GetIPv6Properties().Index);
+            BitConverter.TryWriteBytes(index, number);
             socket.SetRawSocketOption(IpProtoIpv6, ipv6Option, index);
         }
     }

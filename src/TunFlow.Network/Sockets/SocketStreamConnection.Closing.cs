@@ -6,11 +6,6 @@ namespace TunFlow.Network;
 /// <content>The ends: half-close, abort, disposal, and telling an end from an error.</content>
 internal sealed partial class SocketStreamConnection
 {
-    // linux/tcp.h: TCP_INFO, whose first byte is the state; net/tcp_states.h: TCP_CLOSE.
-    private const int IpProtoTcp = 6;
-    private const int LinuxTcpInfo = 11;
-    private const byte LinuxTcpClose = 7;
-
     private const int DrainBufferSize = 16 * 1024;
 
     public override ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default)
@@ -178,27 +173,13 @@ internal sealed partial class SocketStreamConnection
 
         // If a concurrent write took the RST's error, this read sees 0, an end that the peer never sent. Only a connection whose FINs both
         // passed may be in CLOSE, and ours didn't: looked at after the state, because it may leave just now.
-        if (!IsDisposed && OperatingSystem.IsLinux() && LinuxTcpState() == LinuxTcpClose && !_writesCompleting)
+        if (!IsDisposed && LinuxTcpState.IsClosed(_socket) && !_writesCompleting)
         {
             throw Fail(new NetworkException(NetworkError.ConnectionReset));
         }
 
         _readsEnded = true;
         _readsClosed.Complete();
-    }
-
-    private byte LinuxTcpState()
-    {
-        try
-        {
-            Span<byte> state = stackalloc byte[1];
-            return _socket.GetRawSocketOption(IpProtoTcp, LinuxTcpInfo, state) == 1 ? state[0] : (byte)0;
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // Not a TCP socket, or closed meanwhile: no more is known than that the stream ended.
-            return 0;
-        }
     }
 
     private void ThrowIfFaulted()

@@ -223,11 +223,19 @@ internal sealed partial class SocketStreamConnection : StreamConnection
         }
     }
 
-    private static void Enter(ref int busy, string message)
+    private void Enter(ref int busy, string message)
     {
         if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
         {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             throw new InvalidOperationException(message);
+        }
+
+        // Disposal stores its flag before it looks at this one. A write that neither saw would be cut by an orderly end.
+        if (IsDisposed)
+        {
+            Volatile.Write(ref busy, 0);
+            throw new ObjectDisposedException(GetType().FullName);
         }
     }
 }

@@ -5,26 +5,31 @@ namespace TunFlow.Network;
 
 /// <summary>Dials TCP connections with the system's sockets.</summary>
 /// <remarks>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724). The configurator doesn't reach the system's resolver: a VPN client dials addresses, or names through <see cref="HappyEyeballsStreamDialer"/> with a resolver of its own.</remarks>
-/// <param name="configurator">Prepares each socket before it is connected.</param>
+/// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
 public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
 {
     private const int KeepAliveProbes = 4;
     private static readonly TimeSpan s_keepAliveInterval = TimeSpan.FromSeconds(15);
 
+    // The longest time of a timer.
+    private static readonly TimeSpan s_longestTimeout = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     private readonly TimeSpan _attemptTimeout = TimeSpan.FromSeconds(5);
     private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(60);
+    private readonly TimeProvider _timeProvider = TimeProvider.System;
 
     /// <summary>Whether Nagle's algorithm is off; true by default, as the bytes come from a stack that gathered them already.</summary>
     public bool NoDelay { get; init; } = true;
 
     /// <summary>How long one address of a name is tried before the next one; 5 seconds by default. The last address, and an endpoint that is an address, have the system's own limit.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value isn't positive.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value isn't positive, or longer than 49 days.</exception>
     public TimeSpan AttemptTimeout
     {
         get => _attemptTimeout;
         init
         {
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, s_longestTimeout);
             _attemptTimeout = value;
         }
     }
@@ -42,7 +47,16 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
     }
 
     /// <summary>The clock of <see cref="AttemptTimeout"/>; <see cref="TimeProvider.System"/> by default.</summary>
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public TimeProvider TimeProvider
+    {
+        get => _timeProvider;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            _timeProvider = value;
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default)
@@ -101,7 +115,7 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         catch (Exception exception)
         {
             socket?.Dispose();
-            if (exception is OperationCanceledException)
+            if (exception is OperationCanceledException && cancellationToken.IsCancellationRequested)
             {
                 throw new OperationCanceledException(exception.Message, exception, cancellationToken);
             }

@@ -5,12 +5,12 @@ namespace TunFlow.Network;
 
 /// <summary>Opens connected UDP sockets of the system.</summary>
 /// <remarks>
-/// <para>A <see cref="DnsEndPoint"/> is resolved by the system, and the first of its addresses that there is a route to is taken. The configurator doesn't
+/// <para>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and the first of its addresses that there is a route to is taken. The configurator doesn't
 /// reach the system's resolver: a VPN client dials addresses, or resolves by itself.</para>
 /// <para>An ICMP port unreachable fails the next call on the socket, a send or a receive, with <see cref="NetworkError.PortUnreachable"/>, and the socket
 /// stays usable.</para>
 /// </remarks>
-/// <param name="configurator">Prepares each socket before it is connected.</param>
+/// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
 public sealed class UdpDialer(SocketConfigurator? configurator = null) : IPacketDialer
 {
     /// <inheritdoc/>

@@ -14,6 +14,9 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
     /// <summary>The local address to bind to, or null for any address and a free port. Any address, <see cref="IPAddress.IPv6Any"/> too, means both families, and <see cref="IPAddress.Any"/> IPv4 alone. Port 0 is a free one.</summary>
     public IPEndPoint? LocalEndPoint { get; init; }
 
+    // An IPv4-mapped address can't be bound to by a socket of IPv6 alone.
+    private IPEndPoint? Local => LocalEndPoint is { } local ? SocketEndPoints.Unmap(local) : null;
+
     /// <inheritdoc/>
     public ValueTask<IPacketConnection> ListenPacketAsync(CancellationToken cancellationToken = default)
     {
@@ -41,13 +44,13 @@ public sealed class UdpListener(SocketConfigurator? configurator = null) : IPack
     }
 
     // On a system without IPv6 any address is an IPv4 one.
-    private IPEndPoint FindLocal(AddressFamily family) => LocalEndPoint is { } local && local.AddressFamily == family
+    private IPEndPoint FindLocal(AddressFamily family) => Local is { } local && local.AddressFamily == family
         ? local
         : new IPEndPoint(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, LocalEndPoint?.Port ?? 0);
 
     private Socket CreateSocket()
     {
-        if (LocalEndPoint is { } local && !local.Address.Equals(IPAddress.IPv6Any))
+        if (Local is { } local && !local.Address.Equals(IPAddress.IPv6Any))
         {
             return new Socket(local.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         }

@@ -32,13 +32,42 @@ internal sealed partial class AdaptedStreamConnection
                 network.Socket.Shutdown(SocketShutdown.Send);
                 break;
             case SslStream:
-                await _tls!.ShutdownAsync().ConfigureAwait(false);
+                await SendCloseNotifyAsync(cancellationToken).ConfigureAwait(false);
                 break;
             default:
                 await _stream.FlushAsync(cancellationToken).ConfigureAwait(false);
                 break;
         }
     }
+
+    private async ValueTask SendCloseNotifyAsync(CancellationToken cancellationToken)
+    {
+        Task sent = StartCloseNotify();
+        if (sent.IsCompleted)
+        {
+            await sent.ConfigureAwait(false);
+            return;
+        }
+
+        // It waits for a pending read to leave and for room in the transport, which may be for ever: the caller's token and closing end the wait.
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        await sent.WaitAsync(stop.Token).ConfigureAwait(false);
+    }
+
+    private Task StartCloseNotify()
+    {
+        if (_closeNotify is null)
+        {
+            _closeNotify = _tls!.ShutdownAsync();
+            Observe(_closeNotify);
+        }
+
+        return _closeNotify;
+    }
+
+    /// <summary>Whoever waits for the task sees its error; if nobody does it isn't an unobserved one.</summary>
+    private static void Observe(Task? task) =>
+        task?.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private void End(bool abortive)
     {
@@ -65,7 +94,6 @@ internal sealed partial class AdaptedStreamConnection
         _closing.Cancel();
         if (goodbye is null || goodbye.IsCompleted)
         {
-            _ = goodbye?.Exception;
             Close(failure);
         }
         else
@@ -79,14 +107,12 @@ internal sealed partial class AdaptedStreamConnection
         Exception? failure = null;
         try
         {
-            Task ended = await Task.WhenAny(goodbye, Task.Delay(_options.Linger, _options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
-            if (ended != goodbye)
+            await goodbye.WaitAsync(_options.Linger, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!goodbye.IsCompleted)
             {
                 // The peer never took it all: it must not see an end.
                 Reset();
             }
-
-            _ = goodbye.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
         catch (Exception exception)
         {
@@ -98,17 +124,9 @@ internal sealed partial class AdaptedStreamConnection
 
     private void Close(Exception? failure)
     {
-        try
-        {
-            _stream.Dispose();
-            _options.Transport?.Dispose();
-        }
-        catch (Exception exception)
-        {
-            failure ??= exception;
-        }
-
-        _ = _background?.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Dispose(_stream, ref failure);
+        Dispose(_options.Transport, ref failure);
+        Observe(_background);
 
         // A transport that is gone already can't be told anything, which is no news to who closes it.
         if (failure is null or IOException or SocketException or ObjectDisposedException)
@@ -121,6 +139,18 @@ internal sealed partial class AdaptedStreamConnection
             NetworkException wrapped = NetworkErrors.Wrap(failure);
             _readsClosed.Fail(wrapped);
             _writesClosed.Fail(wrapped);
+        }
+    }
+
+    private static void Dispose(Stream? stream, ref Exception? failure)
+    {
+        try
+        {
+            stream?.Dispose();
+        }
+        catch (Exception exception)
+        {
+            failure ??= exception;
         }
     }
 
@@ -137,7 +167,7 @@ internal sealed partial class AdaptedStreamConnection
                 Reset();
                 return null;
             case SslStream { IsAuthenticated: true } when !_writesCompleted:
-                return _tls!.ShutdownAsync();
+                return StartCloseNotify();
             default:
                 return null;
         }
@@ -147,7 +177,16 @@ internal sealed partial class AdaptedStreamConnection
     {
         if (_options.Abort is { } abort)
         {
-            abort();
+            try
+            {
+                abort();
+            }
+            catch
+            {
+                // Disposing the transport would be an orderly end.
+                _options.Transport?.Abort();
+                throw;
+            }
         }
         else if (_options.Transport is { } transport)
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Security;
+using System.Net.Sockets;
 
 namespace TunFlow.Network;
 
@@ -31,9 +32,10 @@ internal sealed partial class AdaptedStreamConnection
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         Enter(ref _writing, "Another write is pending.");
+        bool allowed = !_writesCompleted && _closeNotify is null;
         try
         {
-            if (_writesCompleted)
+            if (!allowed)
             {
                 throw new InvalidOperationException("Writes were completed.");
             }
@@ -50,7 +52,7 @@ internal sealed partial class AdaptedStreamConnection
                 await _stream.FlushAsync(stop).ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)
+        catch (Exception exception) when (allowed)
         {
             throw Translate(exception, cancellationToken);
         }
@@ -160,6 +162,13 @@ internal sealed partial class AdaptedStreamConnection
     private int EndOfReads()
     {
         ThrowIfFaulted();
+
+        // Whether our FIN was sent is looked at after the state, because it may leave just now.
+        if (!IsDisposed && _stream is NetworkStream network && LinuxTcpState.IsClosed(network.Socket) && !_writesCompleting)
+        {
+            throw new NetworkException(NetworkError.ConnectionReset);
+        }
+
         _readsEnded = true;
         _readsClosed.Complete();
         return 0;

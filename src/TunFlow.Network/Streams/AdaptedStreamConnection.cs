@@ -33,7 +33,11 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
     private int _disposed;
     private volatile bool _readsEnded;
     private volatile bool _writesCompleted;
+    private volatile bool _writesCompleting;
     private NetworkException? _fault;
+
+    // TLS: the close_notify on its way, which nothing can call back. Belongs to whoever holds _writing.
+    private Task? _closeNotify;
 
     public AdaptedStreamConnection(Stream stream, StreamConnectionOptions options)
     {
@@ -79,11 +83,14 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
             }
 
             ThrowIfFaulted();
+
+            // Told first: with both FINs passed at once, a concurrent read finds the connection in CLOSE before shutdown() has returned.
+            _writesCompleting = true;
             await HalfCloseAsync(cancellationToken).ConfigureAwait(false);
             _writesCompleted = true;
             _writesClosed.Complete();
         }
-        catch (Exception exception) when (exception is not (NetworkException or InvalidOperationException) || exception is ObjectDisposedException)
+        catch (Exception exception)
         {
             throw Translate(exception, cancellationToken);
         }
@@ -121,17 +128,26 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
     {
         if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            End(abortive: Volatile.Read(ref _writing) != 0 || HasUnreadData());
+            // A stream that was cut, by this or by an error, or whose answer nobody read, must not look complete to the peer.
+            End(abortive: Volatile.Read(ref _writing) != 0 || Volatile.Read(ref _fault) is not null || HasUnreadData());
         }
 
         base.Dispose(disposing);
     }
 
-    private static void Enter(ref int busy, string message)
+    private void Enter(ref int busy, string message)
     {
         if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
         {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             throw new InvalidOperationException(message);
+        }
+
+        // Disposal stores its flag before it looks at this one. A write that neither saw would be cut by an orderly end.
+        if (IsDisposed)
+        {
+            Volatile.Write(ref busy, 0);
+            throw new ObjectDisposedException(GetType().FullName);
         }
     }
 
@@ -150,7 +166,7 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
             return new ObjectDisposedException(GetType().FullName);
         }
 
-        if (exception is OperationCanceledException)
+        if (exception is OperationCanceledException && cancellationToken.IsCancellationRequested)
         {
             return new OperationCanceledException(exception.Message, exception, cancellationToken);
         }
@@ -162,7 +178,7 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
             error = NetworkError.ConnectionReset;
         }
 
-        NetworkException failure = new(error, exception.Message, exception);
+        NetworkException failure = exception as NetworkException ?? new(error, exception.Message, exception);
         NetworkException first = Interlocked.CompareExchange(ref _fault, failure, null) ?? failure;
         _readsClosed.Fail(first);
         _writesClosed.Fail(first);

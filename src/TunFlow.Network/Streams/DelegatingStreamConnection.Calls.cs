@@ -174,6 +174,8 @@ public abstract partial class DelegatingStreamConnection
     {
         if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
         {
+            // Disposal, too, holds the flag while it asks for unread data.
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             throw new InvalidOperationException(message);
         }
 
@@ -183,6 +185,13 @@ public abstract partial class DelegatingStreamConnection
             int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
             if (seen == users)
             {
+                // Disposal stores its flag before it looks at this one. A write that neither saw would be cut by an orderly end.
+                if (IsDisposed)
+                {
+                    Leave(ref busy);
+                    throw new ObjectDisposedException(GetType().FullName);
+                }
+
                 return;
             }
 

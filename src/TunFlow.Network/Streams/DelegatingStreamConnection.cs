@@ -13,7 +13,8 @@ namespace TunFlow.Network;
 /// connection keeps the rest); <see cref="WriteCoreAsync"/> completes when the bytes are with the inner connection; a cancelled write that left a part
 /// behind which can't be continued throws <see cref="NetworkException"/> instead of <see cref="OperationCanceledException"/>. Buffers and keys are freed
 /// in <see cref="Release"/>, which is called once, when nobody uses them any more.</para>
-/// <para>The base allocates nothing per read or write.</para>
+/// <para>Threads are those of <see cref="StreamConnection"/>: a derived class meets a read and a write at the same time, never two of a kind, and each
+/// maybe on another thread than the one before. The base holds no lock while it calls, and allocates nothing per read or write.</para>
 /// </remarks>
 public abstract partial class DelegatingStreamConnection : StreamConnection
 {

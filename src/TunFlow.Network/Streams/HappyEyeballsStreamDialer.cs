@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using TunFlow.Network.Resolvers;
 
 namespace TunFlow.Network;
@@ -7,7 +8,8 @@ namespace TunFlow.Network;
 /// <remarks>
 /// <para>Addresses of one family are tried in the order in which the lookup gives them; they are not sorted by RFC 6724, as the routes that this
 /// sorting asks for are those of this host, and the dialer may be a proxy far away.</para>
-/// <para>The connection that is made first wins. All other attempts are cancelled, and what they still bring is disposed.</para>
+/// <para>The connection that is made first wins. All other attempts are cancelled, and what they still bring is disposed. Immutable; any
+/// number of threads may dial at a time, if the dialer and the lookup allow it.</para>
 /// </remarks>
 public sealed class HappyEyeballsStreamDialer : IStreamDialer
 {
@@ -43,7 +45,7 @@ public sealed class HappyEyeballsStreamDialer : IStreamDialer
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="NetworkException">
     /// No attempt succeeded: the error is that of the first address tried, and the inner exception, an <see cref="AggregateException"/> if there are several, has the rest.
-    /// If there was nothing to try, <see cref="NetworkError.NameNotResolved"/> with the lookup's errors.
+    /// If there was nothing to try, as for an address that is not of the endpoint's family, <see cref="NetworkError.NameNotResolved"/> with the lookup's errors.
     /// </exception>
     /// <exception cref="ArgumentException"><paramref name="remote"/> is an endpoint of another kind.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -55,6 +57,11 @@ public sealed class HappyEyeballsStreamDialer : IStreamDialer
             case IPEndPoint:
                 return _dialer.DialStreamAsync(remote, cancellationToken);
             case DnsEndPoint name when AddressLiteral.TryRead(name.Host) is { } address:
+                if (name.AddressFamily != AddressFamily.Unspecified && name.AddressFamily != address.AddressFamily)
+                {
+                    throw new NetworkException(NetworkError.NameNotResolved, $"{name.Host} is not an {name.AddressFamily} address.");
+                }
+
                 return _dialer.DialStreamAsync(new IPEndPoint(address, name.Port), cancellationToken);
             case DnsEndPoint name:
                 return cancellationToken.IsCancellationRequested

@@ -11,6 +11,7 @@ public interface IStreamDialer
     /// <param name="cancellationToken">Gives up dialling and frees what was opened for it.</param>
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="NetworkException">The connection was not made; <see cref="NetworkException.Error"/> says why.</exception>
+    /// <exception cref="ArgumentException"><paramref name="remote"/> is an endpoint of another kind.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default);
 }

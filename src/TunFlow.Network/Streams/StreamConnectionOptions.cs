@@ -5,6 +5,9 @@ namespace TunFlow.Network;
 /// <summary>What <see cref="StreamConnection.Create(Stream, StreamConnectionOptions?)"/> can't find out by itself.</summary>
 public sealed class StreamConnectionOptions
 {
+    // The longest time of a timer.
+    private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     private readonly TimeSpan _linger = TimeSpan.FromSeconds(30);
 
     /// <summary>The connection that the stream goes through, as an <c>SslStream</c> does: it is half-closed after the stream's own end was sent, reset and disposed with the stream, and has the endpoints. Owned by the new connection.</summary>
@@ -23,19 +26,29 @@ public sealed class StreamConnectionOptions
     public EndPoint? RemoteEndPoint { get; init; }
 
     /// <summary>How long disposing goes on in the background until the stream's own end (an <c>SslStream</c>'s close_notify) is sent; 30 seconds by default.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative, or longer than 49 days.</exception>
     public TimeSpan Linger
     {
         get => _linger;
         init
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, s_longest);
             _linger = value;
         }
     }
 
     /// <summary>The clock for <see cref="Linger"/>.</summary>
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public TimeProvider TimeProvider
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = TimeProvider.System;
 
     /// <summary>True if reading into an empty buffer waits for data on this stream. <c>NetworkStream</c> and <c>SslStream</c> are known to.</summary>
     public bool CanWaitForData { get; init; }

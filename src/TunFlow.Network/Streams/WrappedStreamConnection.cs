@@ -61,9 +61,10 @@ internal sealed class WrappedStreamConnection : DelegatingStreamConnection
             {
                 stream.Dispose();
             }
-            catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+            catch (Exception)
             {
-                // It wanted to flush into a connection that is closed, which nobody asked it to before.
+                // It wanted to flush into a connection that is closed, or misses the rest of what it decodes (a CryptoStream its last block). The
+                // connection is over, so nothing is lost that could still be sent, and the other streams have to be freed, too.
                 continue;
             }
         }

@@ -10,7 +10,9 @@ public sealed class CarelessDialer : IStreamDialer
     /// <inheritdoc/>
     public async ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default)
     {
-        Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+        Socket socket = remote is IPEndPoint address
+            ? new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(remote, cancellationToken);
         return StreamConnection.Create(socket);
     }

@@ -15,9 +15,11 @@ internal static class ConfiguratorCheck
         typeof(IStreamDialer), typeof(IStreamEndpoint), typeof(IPacketListener), typeof(IPacketDialer), typeof(IPacketEndpoint), typeof(IDnsResolver),
     ];
 
+    private static readonly Type[] s_results = [typeof(StreamConnection), typeof(IPacketConnection), typeof(IConnectedPacketConnection), typeof(DnsResponse)];
+
     /// <summary>The constructors through which a type gets no transport from outside.</summary>
     public static IEnumerable<ConstructorInfo> SelfReliant(Assembly assembly) => assembly.GetTypes()
-        .Where(type => type is { IsClass: true, IsAbstract: false } && s_transports.Any(transport => transport.IsAssignableFrom(type)))
+        .Where(type => type is { IsAbstract: false, IsInterface: false } && s_transports.Any(transport => transport.IsAssignableFrom(type)))
         .SelectMany(type => type.GetConstructors())
         .Where(constructor => !constructor.GetParameters().Any(IsTransport));
 
@@ -47,7 +49,10 @@ internal static class ConfiguratorCheck
 
     private static bool IsTransport(ParameterInfo parameter) =>
         s_transports.Contains(parameter.ParameterType)
-        || (typeof(Delegate).IsAssignableFrom(parameter.ParameterType) && parameter.ParameterType != typeof(SocketConfigurator));
+        || (parameter.ParameterType.GetMethod("Invoke") is { } invoke && typeof(Delegate).IsAssignableFrom(parameter.ParameterType) && Gives(invoke.ReturnType));
+
+    /// <summary>Whether a delegate that returns this is a transport: any other, a callback for certificates or logs, excuses nobody.</summary>
+    private static bool Gives(Type type) => s_results.Any(result => result.IsAssignableFrom(type)) || type.GetGenericArguments().Any(Gives);
 
     private static object? Argument(ParameterInfo parameter, IPEndPoint server, SocketConfigurator configurator)
     {

@@ -16,9 +16,12 @@ internal sealed class SocketUseScanner
         "System.Net.NetworkInformation.Ping", "System.Security.Cryptography.X509Certificates.X509Chain",
     ];
 
-    private static readonly string[] s_statics = ["System.Net.Dns", "System.Net.WebRequest", "System.Net.Quic.QuicConnection", "System.Net.Quic.QuicListener"];
+    // Of this library: who makes one must pass the configurator on.
+    private static readonly string[] s_own = ["TunFlow.Network.TcpDialer", "TunFlow.Network.UdpDialer", "TunFlow.Network.UdpListener"];
 
-    private static readonly string[] s_imports = ["socket", "connect", "getaddrinfo", "gethostbyname", "WSASocketW", "syscall"];
+    private static readonly string[] s_statics = ["System.Net.Dns", "System.Net.WebRequest", "System.Net.Quic.QuicConnection", "System.Net.Quic.QuicListener", "System.Security.Cryptography.X509Certificates.X509Chain"];
+
+    private static readonly string[] s_imports = ["socket", "connect", "connectx", "sendto", "accept", "accept4", "getaddrinfo", "gethostbyname", "WSASocketA", "WSASocketW", "WSAConnect", "syscall"];
 
     private static readonly Dictionary<int, OpCode> s_opcodes = typeof(OpCodes).GetFields()
         .Select(field => (OpCode)field.GetValue(null)!)
@@ -36,7 +39,7 @@ internal sealed class SocketUseScanner
     public static IReadOnlyList<SocketUse> Scan(string path)
     {
         using PEReader image = new(File.OpenRead(path));
-        return [.. new SocketUseScanner(image).Scan().Distinct()];
+        return [.. new SocketUseScanner(image).Scan()];
     }
 
     private IEnumerable<SocketUse> Scan()
@@ -110,6 +113,14 @@ internal sealed class SocketUseScanner
             method = _metadata.GetMethodSpecification((MethodSpecificationHandle)method).Method;
         }
 
+        if (method.Kind == HandleKind.MethodDefinition)
+        {
+            MethodDefinition own = _metadata.GetMethodDefinition((MethodDefinitionHandle)method);
+            TypeDefinition declaring = _metadata.GetTypeDefinition(own.GetDeclaringType());
+            string owner = $"{_metadata.GetString(declaring.Namespace)}.{_metadata.GetString(declaring.Name)}";
+            return s_own.Contains(owner) && _metadata.GetString(own.Name) == ".ctor" ? $"{owner}..ctor" : null;
+        }
+
         if (method.Kind != HandleKind.MemberReference)
         {
             return null;
@@ -124,9 +135,12 @@ internal sealed class SocketUseScanner
         TypeReference parent = _metadata.GetTypeReference((TypeReferenceHandle)member.Parent);
         string type = $"{_metadata.GetString(parent.Namespace)}.{_metadata.GetString(parent.Name)}";
         string name = _metadata.GetString(member.Name);
-        bool opens = (name == ".ctor" && s_constructors.Contains(type))
+        bool opens = (name == ".ctor" && (s_constructors.Contains(type) || s_own.Contains(type)))
             || s_statics.Contains(type)
-            || (type == "System.Net.Sockets.Socket" && name == "ConnectAsync" && IsStatic(member));
+            || (type == "System.Net.Sockets.Socket" && name == "ConnectAsync" && IsStatic(member))
+
+            // Fetches missing certificates and revocation lists by connections of its own, unless it is told not to.
+            || (type == "System.Net.Security.SslStream" && name.StartsWith("AuthenticateAs", StringComparison.Ordinal));
         return opens ? $"{type}.{name}" : null;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.NetworkInformation;
 
@@ -102,6 +103,29 @@ internal sealed class EndPointsTests
     [TestCase("host/path:80", "U+002F")]
     [TestCase("a\0b:80", "U+0000")]
     [TestCase("1.2.3.4%eth0:80", "U+0025")]
+    [TestCase("0x:80", "address")]
+    [TestCase("0x7f.1:80", "address")]
+    [TestCase("127.0.0.1.:80", "address")]
+    [TestCase("\uFF11\uFF12\uFF17.0.0.1:80", "address")]
+    [TestCase("127\u30020\u30020\u30021:80", "address")]
+    [TestCase("example.com:\u0668\u0660", "neither a number")]
+    [TestCase("example.com:8\u0660", "neither a number")]
+    [TestCase("1,2,3,4:80", "U+002C")]
+    [TestCase("[::ffff:0x7f.1]:80", "IPv6")]
+    [TestCase("[::ffff:1.2.3]:80", "IPv6")]
+    [TestCase("[::ffff:1.2.3.256]:80", "IPv6")]
+    [TestCase("[1::2::3]:80", "IPv6")]
+    [TestCase("[12345::]:80", "IPv6")]
+    [TestCase("[:::]:80", "IPv6")]
+    [TestCase("[[::1]]:80", "bracket")]
+    [TestCase("[fe80::1%25]x:80", "bracket")]
+    [TestCase("[fe80::1%lo%lo]:80", "interface")]
+    [TestCase("[fe80::1%lo/64]:80", "interface")]
+    [TestCase("[fe80::1%99999999999]:80", "interface")]
+    [TestCase("[fe80::1%-1]:80", "interface")]
+    [TestCase("[fe80::1% 1]:80", "interface")]
+    [TestCase("-:80x", "neither a number")]
+    [TestCase("a\u00ADb\u202E.example:80x", "neither a number")]
     public void OtherTextsAreRejectedAndTheMessageSaysWhy(string text, string reason)
     {
         Assert.That(() => EndPoints.Parse(text, TransportProtocol.Tcp), Throws.TypeOf<FormatException>().With.Message.Contains(reason));
@@ -173,6 +197,49 @@ internal sealed class EndPointsTests
     [TestCase("example.com:80")]
     public void WhatIsWrittenIsReadAgain(string text) =>
         Assert.That(EndPoints.Format(EndPoints.Parse(text, TransportProtocol.Tcp)), Is.EqualTo(text));
+
+    [Test]
+    public void AnIPv6AddressThatIsHeldAsANameIsWrittenInBrackets() =>
+        Assert.That(EndPoints.Format(new DnsEndPoint("2001:db8::1", 443)), Is.EqualTo("[2001:db8::1]:443"));
+
+    [TestCase("1.2.3.\u0664")]
+    [TestCase("\u2460.\u2461.\u2462.\u2463")]
+    [TestCase("\uFF10x7f.\uFF11")]
+    [TestCase("\u2488\u2488\u2488\uFF11")]
+    public void DigitsOfOtherKindsNeverMakeAnAddress(string host)
+    {
+        // Systems with the full Unicode tables map them to ASCII digits, others to names.
+        if (EndPoints.TryParse($"{host}:80", TransportProtocol.Tcp, out EndPoint? endPoint))
+        {
+            Assert.That(endPoint, Is.TypeOf<DnsEndPoint>());
+            Assert.That(((DnsEndPoint)endPoint).Host, Does.Contain("xn--"));
+        }
+    }
+
+    [Test]
+    public void NoCultureChangesWhatIsReadOrWritten()
+    {
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+            culture.NumberFormat.NegativeSign = "~";
+            culture.NumberFormat.NativeDigits = ["\u0660", "\u0661", "\u0662", "\u0663", "\u0664", "\u0665", "\u0666", "\u0667", "\u0668", "\u0669"];
+            CultureInfo.CurrentCulture = culture;
+            foreach (string text in new[] { "192.0.2.1:80", "[2001:db8::1]:443", "IDI.example:1234" })
+            {
+                Assert.That(EndPoints.Format(EndPoints.Parse(text, TransportProtocol.Tcp)), Is.EqualTo(text));
+            }
+
+            Assert.That(EndPoints.Parse("1.2.3.4:DOMAIN", TransportProtocol.Tcp), Is.EqualTo(new IPEndPoint(IPAddress.Parse("1.2.3.4"), 53)));
+            Assert.That(EndPoints.TryParse("1.2.3.4:~1", TransportProtocol.Tcp, out _), Is.False);
+            Assert.That(((DnsEndPoint)EndPoints.Parse("B\u00DCIDI.example:1", TransportProtocol.Tcp)).Host, Is.EqualTo(((DnsEndPoint)EndPoints.Parse("b\u00FCidi.example:1", TransportProtocol.Tcp)).Host));
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
 
     [Test]
     public void OtherEndpointsAreNotWritten()

@@ -48,6 +48,7 @@ internal sealed class CaptureDeviceTests
             (5_000_000_100UL, 40, 30, (byte)2, 2),
             (5_000_000_100UL, 41, 30, (byte)3, 2),
         }));
+        Assert.That((file.Started, file.Ended), Is.EqualTo((5_000_000_000UL, 5_000_000_100UL)));
         Assert.That(file.Statistics, Is.EquivalentTo(new Dictionary<int, ulong> { [4] = 3, [5] = 0, [6] = 3, [8] = 3 }));
         Assert.That(device.Capture!.GetStatistics(), Is.EqualTo(new CaptureStatistics
         {
@@ -160,6 +161,22 @@ internal sealed class CaptureDeviceTests
     }
 
     [Test]
+    public async Task Stopping_can_be_left_and_ends_the_capture_all_the_same()
+    {
+        ManualTimeProvider time = new();
+        CaptureDevice device = new(_inner, new SlowStream(), new CaptureOptions { TimeProvider = time });
+        using CancellationTokenSource impatience = new();
+        ValueTask stopping = device.StopCaptureAsync(impatience.Token);
+        Assert.That(stopping.IsCompleted, Is.False);
+        await impatience.CancelAsync();
+        Assert.That(async () => await stopping, Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(device.Capture!.IsRunning, Is.False);
+        time.Advance(TimeSpan.FromSeconds(5));
+        await Assert.ThrowsAsync<TimeoutException>(() => device.Capture.Completion);
+        await device.DisposeAsync();
+    }
+
+    [Test]
     public async Task Stopping_gives_up_on_a_target_that_hangs()
     {
         ManualTimeProvider time = new();
@@ -225,7 +242,7 @@ internal sealed class CaptureDeviceTests
         await using CaptureDevice device = new(_inner, _path);
         for (int i = 1; i <= 20; i++)
         {
-            await device.WriteAsync(Packet(100, 1));
+            await device.WriteAsync(Packet(100 - i, 0xFF)); // shorter each time: the buffers hold older packets where the padding goes
             await device.Capture!.FlushAsync().WaitAsync(s_limit);
             Assert.That(CaptureFile.Read(_path).Packets, Has.Count.EqualTo(i));
         }
@@ -276,6 +293,70 @@ internal sealed class CaptureDeviceTests
     }
 
     [Test]
+    public async Task A_start_during_another_start_is_refused_and_touches_nothing()
+    {
+        await using CaptureDevice device = new(_inner);
+        MemoryStream first = new(), second = new();
+        Exception? refusal = null;
+        device.StartCapture(first, new CaptureOptions
+        {
+            TimeProvider = new CallingClock(() => refusal ??= Assert.Throws<InvalidOperationException>(() => device.StartCapture(second))),
+        });
+        await device.StopCaptureAsync();
+        Assert.That((refusal is not null, second.Length, second.CanWrite, first.CanWrite), Is.EqualTo((true, 0L, true, false)));
+    }
+
+    [Test]
+    public async Task A_start_that_fails_behind_the_file_leaves_it_closed()
+    {
+        await using CaptureDevice device = new(_inner);
+        CaptureOptions options = new() { TimeProvider = new BrokenClock() };
+        Assert.That(() => device.StartCapture(_path, options), Throws.TypeOf<NotSupportedException>());
+        using (FileStream alone = new(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            Assert.That((alone.Length, device.Capture), Is.EqualTo((0L, (PacketCapture?)null)));
+        }
+
+        device.StartCapture(_path);
+        Assert.That(device.Capture!.IsRunning, Is.True);
+    }
+
+    [Test]
+    public async Task Timestamps_are_those_of_the_wall_clock_also_when_it_is_set_back_or_was_never_set()
+    {
+        ManualTimeProvider time = new(DateTimeOffset.UnixEpoch.AddSeconds(10));
+        CaptureDevice device = new(_inner, _path, new CaptureOptions { TimeProvider = time });
+        await device.WriteAsync(Packet(30, 1));
+        time.StepWallClock(TimeSpan.FromSeconds(-4));
+        await device.WriteAsync(Packet(30, 2));
+        time.StepWallClock(TimeSpan.FromSeconds(-100));
+        await device.WriteAsync(Packet(30, 3));
+        await device.DisposeAsync();
+        Assert.That(CaptureFile.Read(_path).Packets.Select(packet => packet.Nanoseconds), Is.EqualTo(new[] { 10_000_000_000UL, 6_000_000_000UL, 0UL }));
+    }
+
+    [Test]
+    public async Task What_a_filter_turns_down_after_the_end_is_not_counted_any_more()
+    {
+        CaptureDevice device = null!;
+        Task? end = null;
+        CaptureOptions options = new()
+        {
+            Filter = (_, _) =>
+            {
+                end = device.StopCaptureAsync().AsTask();
+                return false;
+            },
+        };
+        await using (device = new CaptureDevice(_inner, _path, options))
+        {
+            await device.WriteAsync(Packet(30, 1));
+            await end!.WaitAsync(s_limit);
+            Assert.That((device.Capture!.GetStatistics().PacketsSeen, CaptureFile.Read(_path).Statistics![4]), Is.EqualTo((0L, 0UL)));
+        }
+    }
+
+    [Test]
     public void Impossible_options_are_refused() => Assert.Multiple(() =>
     {
         Assert.That(() => new CaptureOptions { SnapLength = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
@@ -294,6 +375,20 @@ internal sealed class CaptureDeviceTests
         byte[] packet = new byte[length];
         packet.AsSpan().Fill(fill);
         return packet;
+    }
+
+    private sealed class CallingClock(Action call) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow()
+        {
+            call();
+            return DateTimeOffset.UnixEpoch;
+        }
+    }
+
+    private sealed class BrokenClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => throw new NotSupportedException();
     }
 
     /// <summary>Takes the first write only when the gate opens.</summary>

@@ -104,6 +104,54 @@ internal sealed class CountingDeviceTests
     }
 
     [Test]
+    public async Task Of_a_batch_over_a_plain_device_only_what_it_took_is_counted_as_written()
+    {
+        Mock<IIPDevice> inner = new();
+        inner.SetupGet(device => device.Mtu).Returns(1500);
+        inner.SetupSequence(device => device.WriteAsync(It.IsAny<ReadOnlyMemory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns(ValueTask.CompletedTask).Throws(new NetworkException(NetworkError.Unknown, "EIO", 5)).Returns(ValueTask.CompletedTask)
+            .Returns(ValueTask.CompletedTask).Throws(new NetworkException(NetworkError.Closed));
+        await using CountingDevice device = new(inner.Object);
+        PacketBuffer[] batch = [.. Enumerable.Range(0, 3).Select(_ => new PacketBuffer(PacketBuilder.UdpDatagram(A4, B4, new byte[10]), 38))];
+        await device.WriteBatchAsync(batch);
+        Assert.That((device.GetStatistics().Written.Udp4, device.RejectedPackets), Is.EqualTo((new TrafficCount { Packets = 2, Bytes = 76 }, 1L)));
+        Assert.That(async () => await device.WriteBatchAsync(batch), Throws.TypeOf<NetworkException>());
+        CountingDeviceStatistics statistics = device.GetStatistics();
+        Assert.That((statistics.Written.Udp4.Packets, statistics.WriteErrors), Is.EqualTo((3, 1)), "the first of them was taken before the end");
+    }
+
+    [TestCase((ushort)0)]
+    [TestCase((ushort)1000)]
+    public async Task Datagrams_of_a_super_packet_are_counted_by_its_headers_and_not_by_the_hint(ushort hint)
+    {
+        (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair(new MemoryDeviceOptions { SupportedOffloads = PacketOffloads.UdpSegmentation });
+        await using CountingDevice device = new(inner);
+        foreach (byte[] udp in new[] { PacketBuilder.UdpDatagram(A4, B4, new byte[5000]), PacketBuilder.UdpDatagram(A6, B6, new byte[5000]) })
+        {
+            await device.WriteBatchAsync(new PacketBuffer[] { new(udp, udp.Length, new PacketOffload { Gso = GsoType.Udp, GsoSize = 1000, HeaderLength = hint }) });
+        }
+
+        Assert.That(device.GetStatistics().Written.Segments, Is.EqualTo(10));
+        await other.DisposeAsync();
+    }
+
+    [Test]
+    public async Task A_borrowed_device_is_not_read_any_more_once_the_decorator_is_disposed()
+    {
+        TaskCompletionSource<int> gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Mock<IIPDevice> inner = new();
+        inner.Setup(device => device.ReadAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>())).Returns(new ValueTask<int>(gate.Task));
+        CountingDevice device = new(inner.Object, ownsInner: false);
+        Task<int> read = device.ReadAsync(new byte[20]).AsTask();
+        Task disposal = device.DisposeAsync().AsTask();
+        await Task.WhenAny(disposal, Task.Delay(50));
+        Assert.That(disposal.IsCompleted, Is.False, "the buffer is still the device's");
+        gate.SetResult(20);
+        Assert.That(await read.WaitAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(20), "a packet that came first isn't lost");
+        await disposal.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Test]
     public async Task Writers_on_many_threads_lose_no_count()
     {
         (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair(new MemoryDeviceOptions { Capacity = 1 });

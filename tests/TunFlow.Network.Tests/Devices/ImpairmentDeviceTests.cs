@@ -307,6 +307,82 @@ internal sealed class ImpairmentDeviceTests
         Assert.That(new[] { tcp, udp }, Is.EqualTo(originals), "the writer's packets are the writer's");
     }
 
+    [TestCase(false, GsoType.Tcp4)]
+    [TestCase(false, GsoType.Udp)]
+    [TestCase(true, GsoType.Tcp6)]
+    [TestCase(true, GsoType.Udp)]
+    public async Task Segments_hold_what_the_super_packet_held_with_flags_and_numbers_of_their_own(bool version6, GsoType kind)
+    {
+        await using Bench bench = new(_time, new LinkImpairment());
+        IPEndPoint from = IPEndPoint.Parse(version6 ? "[fd09::2]:1" : "10.9.0.2:1"), to = IPEndPoint.Parse(version6 ? "[2001:db8::1]:2" : "192.0.2.1:2");
+        byte[] payload = new byte[2501];
+        new Random(3).NextBytes(payload);
+        const TcpFlags all = TcpFlags.Ack | TcpFlags.Psh | TcpFlags.Fin;
+        byte[] packet = kind == GsoType.Udp ? PacketBuilder.UdpDatagram(from, to, payload) : PacketBuilder.TcpSegment(from, to, uint.MaxValue - 500, 1, all, 9, payload: payload);
+        int transport = version6 ? 40 : 20;
+        if (kind != GsoType.Udp)
+        {
+            packet[transport + 13] |= 0x80; // CWR
+        }
+
+        if (!version6)
+        {
+            (packet[4], packet[5]) = (0xFF, 0xFF);
+        }
+
+        await bench.Device.WriteBatchAsync(new PacketBuffer[]
+        {
+            new(packet, packet.Length, new PacketOffload { Gso = kind, GsoSize = 833, Checksum = ChecksumState.Partial, ChecksumStart = (ushort)transport, ChecksumOffset = 16 }),
+        });
+        ParsedPacket[] segments = [.. bench.TakeAll().Select(segment => ParsedPacket.Parse(segment))]; // verifies lengths and checksums
+        Assert.That(segments.Select(segment => segment.Payload.Length), Is.EqualTo(new[] { 833, 833, 833, 2 }));
+        Assert.That(segments.SelectMany(segment => segment.Payload.ToArray()), Is.EqualTo(payload));
+        if (!version6)
+        {
+            Assert.That(segments.Select(segment => (segment.Raw[4] << 8) | segment.Raw[5]), Is.EqualTo(new[] { 0xFFFF, 0, 1, 2 }), "identifications");
+        }
+
+        if (kind != GsoType.Udp)
+        {
+            Assert.That(segments.Select(segment => segment.Sequence), Is.EqualTo(Enumerable.Range(0, 4).Select(i => unchecked(uint.MaxValue - 500 + (uint)(i * 833)))));
+            Assert.That(segments.Select(segment => segment.Flags), Is.EqualTo(new[] { TcpFlags.Ack, TcpFlags.Ack, TcpFlags.Ack, all }));
+            Assert.That(segments.Select(segment => segment.Raw[transport + 13] & 0x80), Is.EqualTo(new[] { 0x80, 0, 0, 0 }), "CWR");
+        }
+    }
+
+    [Test]
+    public async Task The_directions_have_random_numbers_of_their_own()
+    {
+        (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair();
+        LinkImpairment half = new() { Loss = 0.5 };
+        await using ImpairmentDevice device = new(inner, new ImpairmentOptions { Read = half, Written = half, Seed = 5 });
+        for (int i = 0; i < 200; i++)
+        {
+            await device.WriteAsync(MakePacket(i));
+            await other.WriteAsync(MakePacket(i));
+        }
+
+        Task<int> start = device.ReadAsync(new byte[100]).AsTask();
+        await Eventually.IsAsync(() => device.GetStatistics().Read.Packets == 200, "all passed");
+        await start;
+        List<int> read = [], written = [];
+        byte[] buffer = new byte[100];
+        for (long left = device.GetStatistics().Read.Delivered - 1; left > 0; left--)
+        {
+            await device.ReadAsync(buffer);
+            read.Add(Number(buffer));
+        }
+
+        for (long left = device.GetStatistics().Written.Delivered; left > 0; left--)
+        {
+            await other.ReadAsync(buffer);
+            written.Add(Number(buffer));
+        }
+
+        Assert.That(read.Intersect(written).Count(), Is.EqualTo(50).Within(30), "of 100 and 100");
+        await other.DisposeAsync();
+    }
+
     [Test]
     public async Task Segments_larger_than_the_MTU_and_offloads_that_contradict_the_packet_are_rejected_and_counted()
     {

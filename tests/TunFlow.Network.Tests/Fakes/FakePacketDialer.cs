@@ -17,6 +17,9 @@ internal sealed class FakePacketDialer : IPacketDialer, IConnectedPacketConnecti
 
     public Func<byte[], CancellationToken, ValueTask>? OnSend { get; set; }
 
+    /// <summary>What a receive gives at once, whatever its token says.</summary>
+    public Func<Memory<byte>, ReceivedDatagram>? OnReceive { get; set; }
+
     public int DisposeCount => Volatile.Read(ref _disposeCount);
 
     public int Sent => Volatile.Read(ref _sent);
@@ -59,7 +62,7 @@ internal sealed class FakePacketDialer : IPacketDialer, IConnectedPacketConnecti
     }
 
     public async ValueTask<ReceivedDatagram> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        (await _incoming.Reader.ReadAsync(cancellationToken))(buffer);
+        OnReceive is { } onReceive ? onReceive(buffer) : (await _incoming.Reader.ReadAsync(cancellationToken))(buffer);
 
     public ValueTask DisposeAsync()
     {

@@ -15,6 +15,9 @@ internal sealed class ScriptedPacketProxy : IPacketProxy
     /// <summary>Runs within each send.</summary>
     public Func<ScriptedSession, ReadOnlyMemory<byte>, ValueTask>? OnSend { get; set; }
 
+    /// <summary>Runs within each first disposal.</summary>
+    public Func<ScriptedSession, ValueTask>? OnDispose { get; set; }
+
     public int Calls => Volatile.Read(ref _calls);
 
     public ScriptedSession Last => Sessions.Last();

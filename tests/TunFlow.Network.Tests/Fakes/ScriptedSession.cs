@@ -41,6 +41,10 @@ internal sealed class ScriptedSession(ScriptedPacketProxy proxy, IPacketResponse
         if (Interlocked.Increment(ref _disposals) == 1)
         {
             await receiver.DisposeAsync();
+            if (proxy.OnDispose is { } onDispose)
+            {
+                await onDispose(this);
+            }
         }
     }
 }

@@ -27,5 +27,15 @@ internal sealed class TrackingDialer : IStreamDialer
         return connection;
     }
 
+    /// <summary>Waits until every connection, and there is at least one, was ended.</summary>
+    public async Task AllEndAsync()
+    {
+        Assert.That(Connections, Is.Not.Empty);
+        foreach (TrackedConnection connection in Connections.ToArray())
+        {
+            await connection.Ended.WaitAsync(TimeSpan.FromSeconds(10));
+        }
+    }
+
     public void AssertAllDisposedOnce() => Assert.That(Connections.Select(connection => connection.DisposeCount), Is.All.EqualTo(1));
 }

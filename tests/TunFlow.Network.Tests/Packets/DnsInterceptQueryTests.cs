@@ -279,4 +279,55 @@ internal sealed class DnsInterceptQueryTests : DnsInterceptFixture
         // Tear-down looks at the receiver of the fixture's session.
         await OpenAsync();
     }
+
+    [Test]
+    public async Task The_same_query_from_two_threads_opens_one_inner_session()
+    {
+        await Sender.WriteToAsync(new byte[] { 1 }, Other);
+        const int Rounds = 300;
+        for (ushort i = 0; i < Rounds; i++)
+        {
+            byte[] query = Query(i);
+            using Barrier barrier = new(2);
+            Task other = Task.Run(Ask);
+            await Ask();
+            await other.WaitAsync(Limit);
+            Assert.That(Dns.Calls, Is.EqualTo(i + 1));
+            await Dns.Last.Receiver.WriteFromAsync(Answer(query), Remote);
+
+            Task Ask()
+            {
+                barrier.SignalAndWait();
+                return Sender.WriteToAsync(query, Local).AsTask();
+            }
+        }
+
+        Assert.That((Statistics.QueriesRepeated, Statistics.QueriesAnswered), Is.EqualTo(((long)Rounds, (long)Rounds)));
+    }
+
+    [Test]
+    public async Task A_repeated_query_whose_inner_session_is_over_is_asked_anew_and_the_old_session_disposed()
+    {
+        await Sender.WriteToAsync(Query(1), Local);
+        ScriptedSession first = Dns.Last;
+        first.Close();
+        await Sender.WriteToAsync(Query(1), Local);
+        Assert.That((Dns.Calls, first.Disposals, Receiver.DisposeCount, Statistics.PendingQueries), Is.EqualTo((2, 1, 0, 1L)));
+        await Dns.Last.Receiver.WriteFromAsync(Answer(Query(1)), Remote);
+        await Receiver.NextAsync();
+    }
+
+    [Test]
+    public async Task An_answer_that_its_receiver_takes_slowly_is_not_counted_as_timed_out()
+    {
+        await Sender.WriteToAsync(new byte[] { 1 }, Other);
+        await Sender.WriteToAsync(Query(1), Local);
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Receiver.OnWrite = _ => new ValueTask(gate.Task);
+        Task delivery = Dns.Last.Receiver.WriteFromAsync(Answer(Query(1)), Remote).AsTask();
+        Time.Advance(TimeSpan.FromSeconds(11));
+        gate.SetResult();
+        await delivery.WaitAsync(Limit);
+        Assert.That((Statistics.QueriesAnswered, Statistics.QueriesTimedOut, Dns.Last.Disposals), Is.EqualTo((1L, 0L, 1)));
+    }
 }

@@ -235,4 +235,92 @@ internal sealed class DnsInterceptSessionTests : DnsInterceptFixture
         await Sender.DisposeAsync();
         await OpenAsync();
     }
+
+    [Test]
+    public async Task A_default_proxy_that_never_opens_holds_nobody_longer_than_the_query_timeout()
+    {
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Default.OnOpen = async (_, _) => await gate.Task;
+        Task first = Sender.WriteToAsync(new byte[] { 1 }, Other).AsTask();
+        Time.Advance(TimeSpan.FromSeconds(5));
+        Task second = Sender.WriteToAsync(new byte[] { 2 }, Other).AsTask();
+        Time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.That((first.IsCompleted, second.IsCompleted), Is.EqualTo((false, false)));
+        Time.Advance(TimeSpan.FromSeconds(0.5));
+        foreach (Task send in new[] { first, second })
+        {
+            NetworkException exception = await Assert.ThrowsAsync<NetworkException>(() => send.WaitAsync(Limit));
+            Assert.That(exception.Error, Is.EqualTo(NetworkError.TimedOut));
+        }
+
+        Assert.That((Receiver.DisposeCount, Statistics.DefaultOpenErrors, Statistics.QueriesTimedOut), Is.EqualTo((0, 1L, 0L)));
+
+        // The next datagram tries again, and has the whole time again.
+        Task third = Sender.WriteToAsync(new byte[] { 3 }, Other).AsTask();
+        Assert.That(Default.Calls, Is.EqualTo(2));
+        Time.Advance(TimeSpan.FromSeconds(9));
+        Assert.That(third.IsCompleted, Is.False);
+        gate.SetResult();
+        await third.WaitAsync(Limit);
+        await Eventually.IsAsync(() => Default.Sessions.Count(session => session.Disposals == 1) == 1, "the session that came late is disposed");
+        Assert.That(Default.Sessions.Single(session => session.Disposals == 0).Sent.Single().Payload, Is.EqualTo(new byte[] { 3 }));
+
+        // Opened it has no such limit.
+        Time.Advance(TimeSpan.FromHours(1));
+        await Sender.WriteToAsync(new byte[] { 4 }, Other);
+        Assert.That(Default.Calls, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task A_session_whose_default_proxy_never_opens_does_not_live_for_ever()
+    {
+        CancellationToken given = default;
+        Default.OnOpen = async (_, token) =>
+        {
+            given = token;
+            await Task.Delay(Timeout.Infinite, token);
+        };
+        Task send = Sender.WriteToAsync(new byte[] { 1 }, Other).AsTask();
+        Time.Advance(TimeSpan.FromSeconds(10.5));
+        NetworkException exception = await Assert.ThrowsAsync<NetworkException>(() => send.WaitAsync(Limit));
+        Assert.That(exception.Error, Is.EqualTo(NetworkError.TimedOut));
+        await Eventually.IsAsync(() => given.IsCancellationRequested, "the opening is cancelled");
+        Time.Advance(TimeSpan.FromSeconds(21));
+        await Receiver.Disposed.WaitAsync(Limit);
+        Assert.That((Statistics.SessionsExpired, Statistics.ActiveSessions), Is.EqualTo((1L, 0L)));
+    }
+
+    [Test]
+    public async Task A_default_proxy_whose_sessions_end_at_once_takes_no_pending_query_with_it()
+    {
+        await Sender.WriteToAsync(Query(1), Local);
+        Default.OnOpen = (session, _) =>
+        {
+            session.Close();
+            return ValueTask.CompletedTask;
+        };
+        await AssertFailsAsync([1], Other, NetworkError.ConnectionAborted);
+        Assert.That((Default.Last.Disposals, Receiver.DisposeCount), Is.EqualTo((1, 0)));
+        Default.OnOpen = null;
+        await Sender.WriteToAsync(new byte[] { 2 }, Other);
+        await Dns.Last.Receiver.WriteFromAsync(Answer(Query(1)), Remote);
+        Assert.That((await Receiver.NextAsync()).Payload, Is.EqualTo(Answer(Query(1))));
+        Assert.That(Default.Last.Sent.Single().Payload, Is.EqualTo(new byte[] { 2 }));
+    }
+
+    [Test]
+    public async Task An_inner_session_whose_disposal_hangs_does_not_hold_the_others_open()
+    {
+        await Sender.WriteToAsync(Query(1), Local);
+        await Sender.WriteToAsync(Query(2), Local);
+        await Sender.WriteToAsync(new byte[] { 1 }, Other);
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ScriptedSession hanging = Dns.Sessions.First();
+        Dns.OnDispose = session => session == hanging ? new ValueTask(gate.Task) : throw new InvalidOperationException("disposal");
+        Task disposal = Sender.DisposeAsync().AsTask();
+        Assert.That((Dns.Last.Disposals, Default.Last.Disposals, disposal.IsCompleted), Is.EqualTo((1, 1, false)));
+        gate.SetResult();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => disposal.WaitAsync(Limit));
+        await Receiver.Disposed.WaitAsync(Limit);
+    }
 }

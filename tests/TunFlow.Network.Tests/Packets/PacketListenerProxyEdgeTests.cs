@@ -11,11 +11,15 @@ internal sealed class PacketListenerProxyEdgeTests
     private static readonly IPEndPoint s_resolver = IPEndPoint.Parse("192.0.2.7:53");
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
-    private readonly ManualTimeProvider _time = new();
+    private ManualTimeProvider _time = null!;
     private EchoListener _listener = null!;
 
     [SetUp]
-    public void SetUp() => _listener = new EchoListener();
+    public void SetUp()
+    {
+        _time = new ManualTimeProvider();
+        _listener = new EchoListener();
+    }
 
     [Test]
     public void Options_are_checked()
@@ -255,6 +259,54 @@ internal sealed class PacketListenerProxyEdgeTests
         Assert.That((_listener.Connections.Single().Sent.Count, proxy.GetStatistics().EmptyIgnored), Is.EqualTo((0, 1L)));
         _time.Advance(TimeSpan.FromSeconds(11));
         await receiver.Disposed.WaitAsync(s_limit);
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_transport_that_reports_unreachable_destinations_without_end_is_asked_less_and_less(bool told)
+    {
+        Mock<IPacketConnection> connection = new();
+        connection.Setup(target => target.ReceiveFromAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Throws(() => new NetworkException(NetworkError.PortUnreachable) { Destination = s_remote });
+        PacketListenerProxy proxy = new(
+            Mock.Of<IPacketListener>(listener => listener.ListenPacketAsync(It.IsAny<CancellationToken>()) == new ValueTask<IPacketConnection>(connection.Object)),
+            new() { TimeProvider = _time });
+        IPacketRequestSender sender = await proxy.NewSessionAsync(told ? Mock.Of<IPacketErrorReceiver>() : new RecordingReceiver());
+
+        // One timer is the sweeper's.
+        await Eventually.IsAsync(() => _time.ActiveTimers == 2, "the loop pauses");
+        Assert.That(proxy.GetStatistics().UnreachableReports, Is.EqualTo(17));
+        _time.Advance(TimeSpan.FromMilliseconds(2));
+        await Eventually.IsAsync(() => _time.ActiveTimers == 2, "the loop pauses again");
+        await Eventually.IsAsync(() => proxy.GetStatistics().UnreachableReports == 18, "after one more");
+        await sender.DisposeAsync();
+        await Eventually.IsAsync(() => _time.ActiveTimers == 0, "disposal ends the pause");
+        Assert.That(proxy.GetStatistics().UnreachableReports, Is.EqualTo(18));
+        connection.Verify(target => target.DisposeAsync(), Times.Once);
+    }
+
+    [Test]
+    public async Task As_many_reports_as_datagrams_were_sent_do_not_delay_what_comes_behind_them()
+    {
+        FakePacketConnection connection = new();
+        PacketListenerProxy proxy = new(
+            Mock.Of<IPacketListener>(listener => listener.ListenPacketAsync(It.IsAny<CancellationToken>()) == new ValueTask<IPacketConnection>(connection)),
+            new() { TimeProvider = _time });
+        RecordingReceiver receiver = new();
+        await using IPacketRequestSender sender = await proxy.NewSessionAsync(receiver);
+        for (int i = 0; i < 200; i++)
+        {
+            await sender.WriteToAsync(new byte[1], s_resolver);
+        }
+
+        for (int i = 0; i < 200; i++)
+        {
+            connection.FailsToReceive(new NetworkException(NetworkError.PortUnreachable) { Destination = s_resolver });
+        }
+
+        connection.Receives([7], s_remote);
+        Assert.That((await receiver.NextAsync()).Payload, Is.EqualTo(new byte[] { 7 }));
+        Assert.That((proxy.GetStatistics().UnreachableReports, _time.Elapsed), Is.EqualTo((200L, TimeSpan.Zero)));
     }
 
     private PacketListenerProxy Create(PacketListenerProxyOptions? options = null) => new(_listener, options);

@@ -88,6 +88,80 @@ internal sealed class PacketListenerRelayTests
     }
 
     [Test]
+    public async Task ASendInTheMiddleOfTheExpiryIsSentAndTheAssociationLivesOn()
+    {
+        HookedTimeProvider clock = new(_time);
+        PacketListenerRelay relay = new(Listener(_connections), s_timeout, clock);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        _time.Advance(s_timeout - TimeSpan.FromSeconds(1));
+
+        // The expiry marked the association and is about to look at the time of its last send.
+        clock.OnNextReading = () => association.SendPacketAsync(new byte[1], Remote).AsTask().GetAwaiter().GetResult();
+        ((IIdleSession)association).Expire();
+        Assert.That((_connections.Single().Sent.Count, _connections.Single().DisposeCount), Is.EqualTo((1, 0)));
+        _connections.Single().Receives([5], Remote);
+        Assert.That((await association.ReceivePacketAsync(new byte[10])).Length, Is.EqualTo(1));
+        _time.Advance(s_timeout + (s_timeout / 32));
+        Assert.That((_connections.Single().DisposeCount, relay.GetStatistics().AssociationsExpired, _time.ActiveTimers), Is.EqualTo((1, 1L, 0)));
+    }
+
+    [Test]
+    public async Task ASendThatReadTheClockBeforeTheExpiryAndGoesOnAfterItFailsWithClosed()
+    {
+        HookedTimeProvider clock = new(_time);
+        PacketListenerRelay relay = new(Listener(_connections), s_timeout, clock);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        _time.Advance(s_timeout - TimeSpan.FromSeconds(1));
+        clock.OnNextReading = () => _time.Advance(TimeSpan.FromSeconds(1));
+        await AssertErrorAsync(NetworkError.Closed, () => association.SendPacketAsync(new byte[1], Remote));
+        Assert.That((_connections.Single().Sent.Count, _connections.Single().DisposeCount), Is.EqualTo((0, 1)));
+    }
+
+    [Test]
+    public async Task ATransportThatReportsUnreachableDestinationsWithoutEndIsAskedLessAndLess()
+    {
+        Mock<IPacketConnection> connection = new();
+        connection.Setup(target => target.ReceiveFromAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Throws(() => new NetworkException(NetworkError.PortUnreachable) { Destination = Remote });
+        PacketListenerRelay relay = new(
+            Mock.Of<IPacketListener>(listener => listener.ListenPacketAsync(It.IsAny<CancellationToken>()) == new ValueTask<IPacketConnection>(connection.Object)), s_timeout, _time);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        int told = 0;
+        using CancellationTokenSource cancel = new();
+        Task loop = association.ReceivePacketsAsync((_, _, _) => default, _ => new ValueTask(Task.FromResult(++told)), cancel.Token);
+
+        // One timer is the sweeper's. The report that is delayed is told when the delay ends, however it ends.
+        await Eventually.IsAsync(() => _time.ActiveTimers == 2, "the loop pauses");
+        Assert.That(told, Is.EqualTo(16));
+        _time.Advance(TimeSpan.FromMilliseconds(2));
+        await Eventually.IsAsync(() => Volatile.Read(ref told) == 17, "the delayed report is told");
+        await Eventually.IsAsync(() => _time.ActiveTimers == 2, "the loop pauses again");
+        await cancel.CancelAsync();
+        Assert.That(async () => await loop.WaitAsync(TimeSpan.FromSeconds(10)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((told, relay.GetStatistics().UnreachableReports), Is.EqualTo((18, 18L)));
+    }
+
+    [TestCase(-1)]
+    [TestCase(1_000_000)]
+    public async Task ADatagramOfAnImpossibleLengthIsMarkedAsCutAndTheNextOneIsWhole(int length)
+    {
+        Mock<IPacketConnection> connection = new();
+        connection.SetupSequence(target => target.ReceiveFromAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(length, Remote, Truncated: false)))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(length, Remote, Truncated: false)))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(3, Remote, Truncated: false)));
+        PacketListenerRelay relay = new(
+            Mock.Of<IPacketListener>(listener => listener.ListenPacketAsync(It.IsAny<CancellationToken>()) == new ValueTask<IPacketConnection>(connection.Object)), s_timeout, _time);
+        await using IPacketAssociation association = await relay.NewAssociationAsync();
+        await association.ReceivePacketAsync(Memory<byte>.Empty);
+        ReceivedDatagram cut = new(0, Remote, Truncated: true);
+        Assert.That(await association.ReceivePacketAsync(new byte[10]), Is.EqualTo(cut));
+        Assert.That(await association.ReceivePacketAsync(new byte[10]), Is.EqualTo(cut));
+        Assert.That(await association.ReceivePacketAsync(new byte[10]), Is.EqualTo(new ReceivedDatagram(3, Remote, Truncated: false)));
+        Assert.That((relay.GetStatistics().DatagramsTruncated, relay.GetStatistics().DatagramsReceived), Is.EqualTo((2L, 1L)));
+    }
+
+    [Test]
     public async Task WhatIsLostIsCounted()
     {
         await using IPacketAssociation association = await _relay.NewAssociationAsync();

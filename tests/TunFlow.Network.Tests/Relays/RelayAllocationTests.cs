@@ -9,12 +9,6 @@ namespace TunFlow.Network.Tests;
 [NonParallelizable]
 internal sealed class RelayAllocationTests
 {
-    private const int WarmUp = 2000;
-    private const int Rounds = 4000;
-
-    // The runtime's own pools settle now and then; one object per datagram would be 24 bytes at least.
-    private const long NoiseBytesPerRound = 12;
-
     private readonly byte[] _payload = new byte[1200];
     private readonly SocketAddress _from = new(AddressFamily.InterNetworkV6);
     private Socket _server = null!;
@@ -48,7 +42,7 @@ internal sealed class RelayAllocationTests
         await using IPacketAssociation association = await Create(kind).NewAssociationAsync();
         IPEndPoint destination = (IPEndPoint)_server.LocalEndPoint!;
         byte[] buffer = new byte[65_536];
-        await AssertAllocatesNothingAsync(async rounds =>
+        await TunFlow.Testing.Allocation.AssertNoneAsync(async rounds =>
         {
             for (int i = 0; i < rounds; i++)
             {
@@ -78,7 +72,7 @@ internal sealed class RelayAllocationTests
             Interlocked.Increment(ref received);
             return ValueTask.CompletedTask;
         });
-        await AssertAllocatesNothingAsync(async rounds =>
+        await TunFlow.Testing.Allocation.AssertNoneAsync(async rounds =>
         {
             for (int i = 0; i < rounds; i++)
             {
@@ -103,7 +97,7 @@ internal sealed class RelayAllocationTests
         await using IPacketRequestSender sender = await Create(kind).AsPacketProxy().NewSessionAsync(receiver);
         IPEndPoint destination = (IPEndPoint)_server.LocalEndPoint!;
         long sent = 0;
-        await AssertAllocatesNothingAsync(async rounds =>
+        await TunFlow.Testing.Allocation.AssertNoneAsync(async rounds =>
         {
             for (int i = 0; i < rounds; i++)
             {
@@ -134,35 +128,6 @@ internal sealed class RelayAllocationTests
     {
         int length = _server.ReceiveFrom(_payload, SocketFlags.None, _from);
         _server.SendTo(_payload.AsSpan(0, length), SocketFlags.None, _from);
-    }
-
-    private static async Task AssertAllocatesNothingAsync(Func<int, Task> run)
-    {
-        // Away from the test runner's contexts, whose flow allocates.
-        Task<long> measurement;
-        using (ExecutionContext.SuppressFlow())
-        {
-            measurement = Task.Run(() => MeasureAsync(run));
-        }
-
-        long bytes = await measurement;
-        TestContext.Out.WriteLine($"{(double)bytes / Rounds:F1} bytes per round");
-        Assert.That((double)bytes / Rounds, Is.LessThan(NoiseBytesPerRound), "bytes per round");
-    }
-
-    /// <summary>The least of a few measurements: what the library allocates per datagram is in all of them, what the rest of the process does isn't.</summary>
-    private static async Task<long> MeasureAsync(Func<int, Task> run)
-    {
-        await run(WarmUp);
-        long least = long.MaxValue;
-        for (int attempt = 0; attempt < 8 && least >= NoiseBytesPerRound * Rounds; attempt++)
-        {
-            long before = GC.GetTotalAllocatedBytes(precise: true);
-            await run(Rounds);
-            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
-        }
-
-        return least;
     }
 
     private sealed class CountingReceiver : IPacketResponseReceiver

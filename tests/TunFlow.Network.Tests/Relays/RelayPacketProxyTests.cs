@@ -220,6 +220,53 @@ internal sealed class RelayPacketProxyTests
     }
 
     [Test]
+    public async Task AnAssociationThatReportsUnreachableDestinationsWithoutEndIsAskedLessAndLess()
+    {
+        Mock<IPacketAssociation> association = new();
+        association.Setup(target => target.ReceivePacketAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Throws(() => new NetworkException(NetworkError.PortUnreachable) { Destination = Remote });
+        RecordingReceiver receiver = new();
+        RelayPacketProxy proxy = Relay(association.Object).AsPacketProxy(_time);
+        IPacketRequestSender sender = await proxy.NewSessionAsync(receiver);
+        await Eventually.IsAsync(() => _time.ActiveTimers == 1, "the loop pauses");
+        Assert.That(proxy.GetStatistics().UnreachableReports, Is.EqualTo(17));
+        await sender.DisposeAsync();
+        await receiver.Disposed.WaitAsync(s_limit);
+        await Eventually.IsAsync(() => _time.ActiveTimers == 0, "the pause ended");
+        Assert.That(proxy.GetStatistics().UnreachableReports, Is.EqualTo(17));
+    }
+
+    [Test]
+    public async Task AReceiverThatSaysClosedToAReportEndsTheSession()
+    {
+        Mock<IPacketErrorReceiver> receiver = new();
+        TaskCompletionSource disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        receiver.Setup(target => target.ReportUnreachableAsync(It.IsAny<NetworkError>(), It.IsAny<IPEndPoint>(), It.IsAny<CancellationToken>()))
+            .Throws(new NetworkException(NetworkError.Closed));
+        receiver.Setup(target => target.DisposeAsync()).Callback(disposed.SetResult);
+        IPacketRequestSender sender = await _proxy.NewSessionAsync(receiver.Object);
+        _connections[0].FailsToReceive(new NetworkException(NetworkError.HostUnreachable) { Destination = Remote });
+        await disposed.Task.WaitAsync(s_limit);
+        await AssertErrorAsync(NetworkError.Closed, () => sender.WriteToAsync(new byte[1], Remote));
+        Assert.That((_connections[0].DisposeCount, _proxy.GetStatistics().ActiveAssociations), Is.EqualTo((1, 0L)));
+    }
+
+    [Test]
+    public async Task ADatagramOfAnImpossibleLengthIsCountedAsCut()
+    {
+        Mock<IPacketAssociation> association = new();
+        association.SetupSequence(target => target.ReceivePacketAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns(default(ValueTask<ReceivedDatagram>))
+            .Returns(new ValueTask<ReceivedDatagram>(new ReceivedDatagram(1_000_000, Remote, Truncated: false)))
+            .Throws(new NetworkException(NetworkError.Closed));
+        RecordingReceiver receiver = new();
+        RelayPacketProxy proxy = Relay(association.Object).AsPacketProxy(_time);
+        await proxy.NewSessionAsync(receiver);
+        await receiver.Disposed.WaitAsync(s_limit);
+        Assert.That((proxy.GetStatistics().DatagramsTruncated, proxy.GetStatistics().DroppedByReceiver, receiver.Waiting), Is.EqualTo((1L, 0L, 0)));
+    }
+
+    [Test]
     public async Task ARelayThatReturnsNothingIsReported() =>
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await Relay(null!).AsPacketProxy().NewSessionAsync(new RecordingReceiver()));
 

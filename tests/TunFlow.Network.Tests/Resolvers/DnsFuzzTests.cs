@@ -4,6 +4,7 @@ using TunFlow.Network.Resolvers;
 namespace TunFlow.Network.Tests;
 
 /// <summary>Messages that nobody would send: the codec answers yes or no, never by an exception, and in bounded time.</summary>
+[Parallelizable]
 internal sealed class DnsFuzzTests
 {
     private const int Runs = 200_000;

@@ -44,14 +44,15 @@ internal sealed class HttpsResolverTests
         await using HttpsServer server = new(_certificate, query => HttpsServer.Ok(WireMessage.AnswerTo(query, "192.0.2.1")));
         TrackingDialer dialer = new();
         HttpsResolver resolver = Resolver(server, dialer);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 10; i++)
         {
             await resolver.QueryAsync(s_question);
         }
 
-        Assert.That(server.Listener.Connections, Is.EqualTo(1));
+        // The platform may open a second one when it finds that the first doesn't speak HTTP/2.
+        Assert.That(server.Listener.Connections, Is.InRange(1, 2));
         resolver.Dispose();
-        await dialer.Connections.Single().Ended.WaitAsync(TimeSpan.FromSeconds(10));
+        await dialer.AllEndAsync();
         resolver.Dispose();
         dialer.AssertAllDisposedOnce();
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await resolver.QueryAsync(s_question));
@@ -197,7 +198,7 @@ internal sealed class HttpsResolverTests
             await Assert.ThrowsAsync<ObjectDisposedException>(async () => await query);
         }
 
-        await dialer.Connections.Single().Ended.WaitAsync(TimeSpan.FromSeconds(10));
+        await dialer.AllEndAsync();
         dialer.AssertAllDisposedOnce();
     }
 

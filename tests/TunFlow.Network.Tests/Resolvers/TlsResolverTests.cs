@@ -57,6 +57,15 @@ internal sealed class TlsResolverTests
     }
 
     [Test]
+    public async Task An_IPv4_address_in_its_IPv6_form_is_the_same_name()
+    {
+        await using StreamServer server = DnsOverTls();
+        IPEndPoint mapped = new(server.EndPoint.Address.MapToIPv6(), server.EndPoint.Port);
+        TlsResolver resolver = new(mapped) { CertificateChainPolicy = _certificates.Policy };
+        Assert.That((await resolver.QueryAsync(s_question)).Answers, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_certificate_of_an_unknown_authority_fails_the_dial_and_frees_the_connection()
     {
         await using StreamServer server = DnsOverTls();

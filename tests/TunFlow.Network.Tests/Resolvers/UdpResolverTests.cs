@@ -95,11 +95,11 @@ internal sealed class UdpResolverTests
     {
         await using UdpServer udp = new((query, _) =>
         {
-            // The label's letters in upper case: neither as sent plainly nor, but for one time in 2^11, as sent at random.
+            // Every letter in the case that it was not sent in.
             byte[] answer = WireMessage.AnswerTo(query, "192.0.2.1");
             for (int i = 13; i < 25; i++)
             {
-                answer[i] = (byte)char.ToUpperInvariant((char)answer[i]);
+                answer[i] ^= (byte)(char.IsAsciiLetter((char)answer[i]) ? 0x20 : 0);
             }
 
             return [answer];

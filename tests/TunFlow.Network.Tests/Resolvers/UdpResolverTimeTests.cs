@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using TunFlow.Network.Resolvers;
 using TunFlow.Testing;
 
@@ -55,6 +56,58 @@ internal sealed class UdpResolverTimeTests
         _socket.Answers(WireMessage.AnswerTo(sent, "192.0.2.1"));
         Assert.That((await query).GetAddresses(), Is.EqualTo(new[] { IPAddress.Parse("192.0.2.1") }));
         Assert.That(_socket.DisposeCount, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_connection_that_is_flooded_and_does_not_look_at_its_token_does_not_outlive_the_limit()
+    {
+        TaskCompletionSource receiving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _socket.OnReceive = buffer =>
+        {
+            receiving.TrySetResult();
+            return new ReceivedDatagram(12, null, false);
+        };
+        Task<DnsResponse> query = Task.Run(() => Resolver().QueryAsync(s_question).AsTask());
+        await receiving.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        _time.Advance(TimeSpan.FromSeconds(5));
+        DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await query.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.That((exception.Stage, exception.Error), Is.EqualTo((DnsStage.Receive, NetworkError.TimedOut)));
+        Assert.That(_socket.DisposeCount, Is.EqualTo(1));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task The_fallback_over_TCP_runs_on_the_same_clock_unless_it_is_from_outside(bool own)
+    {
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using StreamServer tcp = new(async (stream, token) =>
+        {
+            await StreamServer.ReadQueryAsync(stream, token);
+            asked.SetResult();
+            await Task.Delay(Timeout.Infinite, token);
+        });
+        using Socket udp = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        udp.Bind(tcp.EndPoint);
+        IDnsResolver other = DnsResolver.FromFunc((question, _) => ValueTask.FromResult(new DnsResponse(question)));
+        UdpResolver resolver = own
+            ? new UdpResolver(tcp.EndPoint) { TimeProvider = _time }
+            : new UdpResolver(tcp.EndPoint) { TruncationFallback = other, TimeProvider = _time };
+        Task<DnsResponse> query = resolver.QueryAsync(s_question).AsTask();
+        byte[] buffer = new byte[512];
+        SocketReceiveFromResult received = await udp.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0)).WaitAsync(TimeSpan.FromSeconds(10));
+        await udp.SendToAsync(WireMessage.Reply(buffer.AsSpan(0, received.ReceivedBytes), WireMessage.TruncatedAnswer), received.RemoteEndPoint);
+        if (own)
+        {
+            await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+            _time.Advance(TimeSpan.FromSeconds(10));
+            DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await query.WaitAsync(TimeSpan.FromSeconds(5)));
+            Assert.That(exception.Error, Is.EqualTo(NetworkError.TimedOut));
+        }
+        else
+        {
+            Assert.That((await query.WaitAsync(TimeSpan.FromSeconds(10))).IsTruncated, Is.False);
+            Assert.That(resolver.TruncationFallback, Is.SameAs(other));
+        }
     }
 
     [Test]

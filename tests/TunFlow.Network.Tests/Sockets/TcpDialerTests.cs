@@ -114,6 +114,17 @@ internal sealed class TcpDialerTests
         Assert.That(dialled!.SafeHandle.IsClosed, Is.True);
     }
 
+    [TestCase("127.0.0.1:9")]
+    [TestCase("localhost:9")]
+    public async Task AConfiguratorThatIsCancelledIsAnErrorAndNotTheCallersCancelling(string remote)
+    {
+        TcpDialer dialer = new((_, _) => throw new OperationCanceledException("the protect call gave up"));
+        using CancellationTokenSource cancel = new();
+        NetworkException exception = await Assert.ThrowsAsync<NetworkException>(async () => await dialer.DialStreamAsync(remote, cancel.Token));
+        Assert.That(exception.Message, Does.Contain("the protect call gave up"));
+        Assert.That(exception.Error, Is.EqualTo(NetworkError.Unknown), "Nobody waited for anything.");
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task NoDelayIsAsAsked(bool noDelay)
@@ -148,6 +159,7 @@ internal sealed class TcpDialerTests
         await Assert.ThrowsAsync<ArgumentNullException>(async () => await dialer.DialStreamAsync((EndPoint)null!));
         await Assert.ThrowsAsync<ArgumentException>(async () => await dialer.DialStreamAsync(new UnixDomainSocketEndPoint("/nowhere")));
         Assert.That(() => new TcpDialer { AttemptTimeout = TimeSpan.Zero }, Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new TcpDialer { AttemptTimeout = TimeSpan.MaxValue }, Throws.TypeOf<ArgumentOutOfRangeException>());
         await Assert.ThrowsAsync<OperationCanceledException>(async () => await dialer.DialStreamAsync(new IPEndPoint(IPAddress.Loopback, 9), new CancellationToken(canceled: true)));
     }
 

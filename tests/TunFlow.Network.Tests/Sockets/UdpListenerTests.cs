@@ -150,6 +150,21 @@ internal sealed class UdpListenerTests
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await connection.ReceiveFromAsync(new byte[1]));
     }
 
+    [TestCase("127.0.0.1", AddressFamily.InterNetwork)]
+    [TestCase("::ffff:127.0.0.1", AddressFamily.InterNetwork)]
+    [TestCase("0.0.0.0", AddressFamily.InterNetwork)]
+    [TestCase("::1", AddressFamily.InterNetworkV6)]
+    [TestCase("::", AddressFamily.InterNetworkV6)]
+    public async Task TheLocalAddressIsAsAsked(string local, AddressFamily family)
+    {
+        UdpListener listener = new() { LocalEndPoint = new IPEndPoint(IPAddress.Parse(local), 0) };
+        await using IPacketConnection connection = await listener.ListenPacketAsync();
+        IPEndPoint bound = (IPEndPoint)connection.LocalEndPoint!;
+        IPAddress asked = IPAddress.Parse(local);
+        Assert.That(bound.Address, Is.EqualTo(asked.IsIPv4MappedToIPv6 ? asked.MapToIPv4() : asked));
+        Assert.That((bound.AddressFamily, bound.Port), Is.EqualTo((family, bound.Port)).And.Not.EqualTo((family, 0)));
+    }
+
     [Test]
     public async Task TheConfiguratorSeesEachSocketUnbound()
     {

@@ -306,6 +306,16 @@ internal sealed class HappyEyeballsHostileTests
         Assert.That(race.Order, Is.EqualTo(new[] { expected }));
     }
 
+    [TestCase(A4, AddressFamily.InterNetworkV6)]
+    [TestCase(A6, AddressFamily.InterNetwork)]
+    public async Task An_address_that_is_not_of_the_endpoints_family_is_not_dialled(string address, AddressFamily family)
+    {
+        HappyEyeballsRace race = new() { OnDial = (_, _) => throw new NetworkException(NetworkError.ConnectionRefused) };
+        NetworkException exception = await Assert.ThrowsAsync<NetworkException>(async () => await race.Dialer().DialStreamAsync(new DnsEndPoint(address, 443, family)));
+        Assert.That(exception.Error, Is.EqualTo(NetworkError.NameNotResolved));
+        Assert.That((race.AttemptCount, race.Lookups), Is.EqualTo((0, 0)));
+    }
+
     [Test]
     public async Task Parallel_lookups_start_in_order_and_give_their_results_as_they_finish()
     {

@@ -207,6 +207,35 @@ internal sealed class HappyEyeballsTests
     }
 
     [Test]
+    public async Task IPv6_wins_when_the_IPv4_lookup_fails()
+    {
+        HappyEyeballsRace race = new();
+        Task<StreamConnection> dial = race.DialAsync();
+        race.FailsToResolve(new IOException("no A"));
+        race.Resolves(A6);
+        race.EndsLookup();
+        await race.AttemptsAreAsync($"0 {A6}");
+        await using TrackedConnection connection = race.Succeeds(A6);
+        Assert.That(await dial, Is.SameAs(connection));
+    }
+
+    [Test]
+    public async Task IPv6_that_comes_late_wins_when_IPv4_fails()
+    {
+        HappyEyeballsRace race = new();
+        Task<StreamConnection> dial = race.DialAsync();
+        race.Resolves(A4);
+        await race.WaitsForTimersAsync(1);
+        race.Pass(50);
+        await race.AttemptsAreAsync($"50 {A4}");
+        race.Fails(A4);
+        race.Resolves(A6);
+        await race.AttemptsAreAsync($"50 {A4}", $"50 {A6}");
+        await using TrackedConnection connection = race.Succeeds(A6);
+        Assert.That(await dial, Is.SameAs(connection));
+    }
+
+    [Test]
     public async Task The_second_address_wins_when_the_first_one_fails()
     {
         HappyEyeballsRace race = new();

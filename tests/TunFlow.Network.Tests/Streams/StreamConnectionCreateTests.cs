@@ -39,6 +39,22 @@ internal sealed class StreamConnectionCreateTests
         Assert.That(() => StreamConnection.Create(unconnected), Throws.ArgumentException);
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task AResetThatAnotherCallWasToldIsNoEndOfTheStream(bool adapted)
+    {
+        Assume.That(OperatingSystem.IsLinux(), Is.True, "Elsewhere the state of a connection can't be asked for.");
+        (Socket client, Socket server) = await TcpLoopback.ConnectSocketsAsync();
+        await using StreamConnection connection = adapted ? StreamConnection.Create(new NetworkStream(client, ownsSocket: true)) : StreamConnection.Create(client);
+        StreamConnection.Create(server).Abort();
+
+        // Takes the error out of the socket, as a write that runs beside the read does.
+        await Eventually.IsAsync(() => (int)client.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error)! != 0, "the reset arrives");
+        NetworkException exception = await Assert.ThrowsAsync<NetworkException>(() => connection.ReadAsync(new byte[1]).AsTask().WaitAsync(s_limit));
+        Assert.That(exception.Error, Is.EqualTo(NetworkError.ConnectionReset));
+        await Assert.ThrowsAsync<NetworkException>(() => connection.ReadsClosed.WaitAsync(s_limit));
+    }
+
     [Test]
     public async Task WritesAreFlushed()
     {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
@@ -130,6 +131,30 @@ internal sealed class StreamConnectionWrapTests
     }
 
     [Test]
+    public async Task AStreamThatThrowsWhenDisposedKeepsNoOtherFromBeingDisposed()
+    {
+        await using ThrowingStream reader = new();
+        XorStream writer = new(_inner, 1);
+        StreamConnection wrapped = StreamConnection.Wrap(_inner, reader, writer);
+        Assert.That(wrapped.Dispose, Throws.Nothing);
+        Assert.That(writer.Disposals, Is.EqualTo(1));
+        Assert.That(await _peer.ReadAsync(new byte[1]).AsTask().WaitAsync(s_limit), Is.Zero);
+    }
+
+    [Test]
+    public async Task ADecryptingStreamThatMissesItsLastBlockIsDisposedInPeace()
+    {
+        using Aes aes = Aes.Create();
+        using ICryptoTransform decryption = aes.CreateDecryptor();
+        await using CryptoStream reader = new(_inner, decryption, CryptoStreamMode.Read, leaveOpen: true);
+        StreamConnection wrapped = StreamConnection.Wrap(_inner, reader, writer: null);
+        await _peer.WriteAsync(new byte[5]);
+        Task<int> read = wrapped.ReadAsync(new byte[1]).AsTask();
+        await wrapped.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => read.WaitAsync(s_limit));
+    }
+
+    [Test]
     public async Task AnErrorOfAStreamBreaksTheConnectionAndDisposingResets()
     {
         StreamConnection wrapped = StreamConnection.Wrap(_inner, new ThrowingStream(), writer: null);
@@ -249,6 +274,15 @@ internal sealed class StreamConnectionWrapTests
     private sealed class ThrowingStream : MemoryStream
     {
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new InvalidDataException("bad record");
+
+        protected override void Dispose(bool disposing)
+        {
+            if (CanRead)
+            {
+                base.Dispose(disposing);
+                throw new InvalidDataException("unfinished");
+            }
+        }
     }
 
     private sealed class HoldingStream : MemoryStream

@@ -3,6 +3,7 @@ using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
 
+[Parallelizable]
 [TestFixture(true)]
 [TestFixture(false)]
 internal sealed class StreamRelayTests(bool canWait)

@@ -35,6 +35,12 @@ public sealed class CaptureFile
     /// <summary>The statistics block by option code: 4 received, 5 dropped, 6 accepted by the filter, 8 delivered; null while the file isn't ended.</summary>
     public Dictionary<int, ulong>? Statistics { get; private set; }
 
+    /// <summary>When the capture started, in nanoseconds since 1970; known once it is ended.</summary>
+    public ulong Started { get; private set; }
+
+    /// <summary>When it ended, likewise.</summary>
+    public ulong Ended { get; private set; }
+
     public static CaptureFile Read(string path)
     {
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -67,6 +73,7 @@ public sealed class CaptureFile
                 int captured = BinaryPrimitives.ReadInt32LittleEndian(body[12..]);
                 int padded = (captured + 3) / 4 * 4;
                 Require(BinaryPrimitives.ReadInt32LittleEndian(body) == 0, "the packet's interface");
+                Require(!body[(20 + captured)..(20 + padded)].ContainsAnyExcept((byte)0), "the padding is zeros");
                 _packets.Add(new CapturedPacket(
                     Time(body[4..]),
                     body.Slice(20, captured).ToArray(),
@@ -74,7 +81,11 @@ public sealed class CaptureFile
                     BinaryPrimitives.ReadInt32LittleEndian(Options(body[(20 + padded)..])[2]) & 3));
                 break;
             case 5:
-                Statistics = Options(body[12..]).Where(option => option.Key >= 4).ToDictionary(option => option.Key, option => BinaryPrimitives.ReadUInt64LittleEndian(option.Value));
+                Dictionary<int, byte[]> statistics = Options(body[12..]);
+                Require(BinaryPrimitives.ReadInt32LittleEndian(body) == 0, "the statistics' interface");
+                (Started, Ended) = (Time(statistics[2]), Time(statistics[3]));
+                Require(Time(body[4..]) == Ended, "the statistics are those of the end");
+                Statistics = statistics.Where(option => option.Key >= 4).ToDictionary(option => option.Key, option => BinaryPrimitives.ReadUInt64LittleEndian(option.Value));
                 break;
             default:
                 Require(false, $"block type {type}");

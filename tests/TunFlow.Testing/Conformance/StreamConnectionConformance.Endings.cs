@@ -7,7 +7,7 @@ namespace TunFlow.Testing;
 public abstract partial class StreamConnectionConformance
 {
     /// <summary>How many connections the races are run on.</summary>
-    protected virtual int RaceRounds => 200;
+    protected virtual int RaceRounds => Campaign.Rounds(25, 1000);
 
     /// <summary>Whether a write that has started can be cancelled.</summary>
     protected virtual bool WritesCanBeCancelled => true;
@@ -73,7 +73,7 @@ public abstract partial class StreamConnectionConformance
     [Test]
     public async Task ACancelledWriteSentABeginningOfItsDataAndNothingElse()
     {
-        byte[] data = StreamTransfer.Bytes(32 * Megabyte, 21);
+        byte[] data = StreamTransfer.Bytes(16 * Megabyte, 21);
         using CancellationTokenSource cancel = new();
         Task write = Subject.WriteAsync(data, cancel.Token).AsTask();
         byte[] received = new byte[data.Length + 1];
@@ -166,6 +166,50 @@ public abstract partial class StreamConnectionConformance
             {
                 await pair.DisposeAsync().AsTask().WaitAsync(Limit).ConfigureAwait(false);
             }
+        }
+    }
+
+    [Test]
+    public async Task AWriteThatRacesWithDisposingIsNeverCutByAnOrderlyEnd()
+    {
+        // Each round moves megabytes.
+        byte[] data = new byte[4 * Megabyte];
+        for (int round = 0; round < RaceRounds / 5; round++)
+        {
+            ConnectionPair pair = await ConnectAsync().ConfigureAwait(false);
+            try
+            {
+                await RaceWriteAsync(pair, data, round).ConfigureAwait(false);
+            }
+            finally
+            {
+                await pair.DisposeAsync().AsTask().WaitAsync(Limit).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task RaceWriteAsync(ConnectionPair pair, byte[] data, int round)
+    {
+        using Barrier start = new(2);
+        Task write = Task.Run(() =>
+        {
+            start.SignalAndWait(Limit);
+            return pair.Subject.WriteAsync(data).AsTask();
+        });
+        start.SignalAndWait(Limit);
+        Thread.SpinWait(round * 7 % 100);
+        await pair.Subject.DisposeAsync().ConfigureAwait(false);
+        await write.WaitAsync(Limit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Assert.That(write.IsCompletedSuccessfully || write.Exception?.InnerException is ObjectDisposedException, Is.True, write.Exception?.ToString());
+        using CancellationTokenSource patience = new(Limit);
+        try
+        {
+            (long length, _) = await StreamTransfer.ReceiveToEndAsync(pair.Peer, patience.Token).ConfigureAwait(false);
+            Assert.That(length, Is.EqualTo(write.IsCompletedSuccessfully ? data.Length : 0));
+        }
+        catch (NetworkException exception)
+        {
+            Assert.That(exception.Error, Is.EqualTo(NetworkError.ConnectionReset));
         }
     }
 

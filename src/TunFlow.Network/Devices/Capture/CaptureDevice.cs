@@ -6,7 +6,7 @@ namespace TunFlow.Network;
 /// <remarks>
 /// Changes nothing: packets, offloads, batches, errors and the end are those of the device inside, and a target that is slow or fails costs records, not packets. A packet
 /// that is written is recorded when it is handed to the device, so that it comes before any answer to it; one that the device can't take at all (too large, wrong
-/// offload) is not. Captures are one at a time. For a device without the batch form it provides one: batches are read one packet at a time.
+/// offload) is not. Captures are one at a time. Safe from any thread, with one read at a time as for every device. For a device without the batch form it provides one: batches are read one packet at a time.
 /// </remarks>
 public sealed class CaptureDevice : IBatchIPDevice
 {
@@ -77,7 +77,15 @@ public sealed class CaptureDevice : IBatchIPDevice
         {
             // No buffer of the stream's: what was written is in the file, whatever happens to the process.
             FileStream file = new(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
-            return Start(file, ownsTarget: true, options ?? new CaptureOptions());
+            try
+            {
+                return Start(file, ownsTarget: true, options ?? new CaptureOptions());
+            }
+            catch
+            {
+                file.Dispose(); // no memory for the queue, for instance
+                throw;
+            }
         }
         finally
         {
@@ -111,8 +119,18 @@ public sealed class CaptureDevice : IBatchIPDevice
         }
     }
 
-    /// <summary>Ends the capture that runs, if any, and closes its target. The device goes on.</summary>
-    public ValueTask StopCaptureAsync() => Capture?.DisposeAsync() ?? ValueTask.CompletedTask;
+    /// <summary>Ends the capture that runs, if any, and closes its target, which takes <see cref="CaptureOptions.CloseTimeout"/> at most. The device goes on.</summary>
+    /// <param name="cancellationToken">Ends the wait; the capture ends all the same.</param>
+    public ValueTask StopCaptureAsync(CancellationToken cancellationToken = default)
+    {
+        if (Capture is not { } capture)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        ValueTask stopped = capture.DisposeAsync();
+        return stopped.IsCompleted || !cancellationToken.CanBeCanceled ? stopped : new ValueTask(stopped.AsTask().WaitAsync(cancellationToken));
+    }
 
     /// <inheritdoc/>
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -4,9 +4,10 @@ namespace TunFlow.Network;
 /// <remarks>
 /// <para>Packets are copied into one of two buffers, and a background task writes the other one to the target: traffic never waits for it. What doesn't fit
 /// while the target is busy is counted and not recorded. If the target fails, the capture ends, and <see cref="Completion"/> tells why; traffic goes on.</para>
-/// <para>Super-packets are recorded as they are, so a packet can be larger than the MTU. A checksum that was left to the device is completed in the recorded copy.
+/// <para>All members are safe from any thread. Super-packets are recorded as they are, so a packet can be larger than the MTU. A checksum that was left to the device is completed in the recorded copy.
 /// What a read cut off for a short buffer isn't known, and so not part of the recorded length.</para>
 /// <para>Whole blocks are written, and files without a buffer of their own: what was written can be read while the capture runs, and after an abrupt end.</para>
+/// <para>All members are safe from any thread.</para>
 /// </remarks>
 public sealed partial class PacketCapture : IAsyncDisposable
 {
@@ -173,7 +174,8 @@ public sealed partial class PacketCapture : IAsyncDisposable
         }
     }
 
-    internal ulong Now() => (ulong)(_options.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+    /// <summary>Nanoseconds since 1970. The format knows nothing earlier, a clock that was never set may.</summary>
+    internal ulong Now() => (ulong)Math.Max(0, (_options.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks) * 100;
 
     private static int FindPartialChecksum(ReadOnlySpan<byte> packet, in PacketOffload offload, out ushort checksum)
     {
@@ -212,7 +214,8 @@ public sealed partial class PacketCapture : IAsyncDisposable
 
         lock (_lock)
         {
-            _filtered++;
+            // What the end of the file tells is final.
+            _filtered += _stopping ? 0 : 1;
         }
 
         return false;

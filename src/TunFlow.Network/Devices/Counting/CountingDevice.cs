@@ -5,7 +5,7 @@ namespace TunFlow.Network;
 
 /// <summary>Counts what passes a device: packets and bytes per direction, IP version, protocol and size, and what the device refused.</summary>
 /// <remarks>
-/// Changes nothing: packets, offloads, batches, errors and the end are those of the device inside. Counting takes no lock and no memory. For a device without
+/// Changes nothing: packets, offloads, batches, errors and the end are those of the device inside. Safe from any thread, with one read at a time as for every device. Counting takes no lock and no memory. For a device without
 /// the batch form it provides one: batches are read one packet at a time.
 /// </remarks>
 public sealed class CountingDevice : IBatchIPDevice
@@ -22,7 +22,7 @@ public sealed class CountingDevice : IBatchIPDevice
     /// <param name="ownsInner">Whether disposing disposes the device, too. If not, it stays as it is, and a pending read is taken back from it without losing a packet.</param>
     public CountingDevice(IIPDevice inner, bool ownsInner = true)
     {
-        _inner = new DecoratedDevice(inner, ownsInner, nameof(CountingDevice));
+        _inner = new DecoratedDevice(inner, ownsInner, nameof(CountingDevice), packet => _written.Count(in packet));
     }
 
     /// <inheritdoc/>
@@ -180,13 +180,13 @@ public sealed class CountingDevice : IBatchIPDevice
     {
         foreach (ref readonly PacketBuffer packet in packets)
         {
-            if (_inner.IsAcceptable(in packet))
-            {
-                _written.Count(in packet);
-            }
-            else
+            if (!_inner.IsAcceptable(in packet))
             {
                 Interlocked.Increment(ref _writesRejected);
+            }
+            else if (_inner.IsBatch)
+            {
+                _written.Count(in packet);
             }
         }
     }

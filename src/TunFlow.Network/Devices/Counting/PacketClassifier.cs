@@ -41,7 +41,17 @@ internal static class PacketClassifier
         }
 
         // The header length of an offload is a hint only; a super-packet that can't be parsed has to be believed.
-        int headers = offload.Gso != GsoType.Udp && TcpHeaders.TryParse(packet.Packet.Span, out TcpHeaders tcp) ? tcp.Payload : offload.HeaderLength;
+        ReadOnlySpan<byte> bytes = packet.Packet.Span;
+        int headers = offload.HeaderLength;
+        if (offload.Gso != GsoType.Udp)
+        {
+            headers = TcpHeaders.TryParse(bytes, out TcpHeaders tcp) ? tcp.Payload : headers;
+        }
+        else if (UdpSegmenter.TryParse(bytes, in offload, out int transport))
+        {
+            return UdpSegmenter.Count(packet.Length, transport, offload.GsoSize);
+        }
+
         int payload = Math.Max(0, packet.Length - headers);
         return Math.Max(1, (payload + offload.GsoSize - 1) / offload.GsoSize);
     }

@@ -15,17 +15,23 @@ internal sealed partial class DecoratedDevice
     private readonly IBatchIPDevice? _batch;
     private readonly bool _owns;
     private readonly string _name;
+    private readonly Action<PacketBuffer>? _written;
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _rejected;
     private int _disposed;
 
-    public DecoratedDevice(IIPDevice device, bool owns, string name)
+    /// <param name="device">The device inside.</param>
+    /// <param name="owns">Whether it is disposed with the decorator.</param>
+    /// <param name="name">The decorator's, for errors.</param>
+    /// <param name="written">Told of each packet of a batch that a device without the batch form took.</param>
+    public DecoratedDevice(IIPDevice device, bool owns, string name, Action<PacketBuffer>? written = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         _device = device;
         _batch = device as IBatchIPDevice;
         _owns = owns;
         _name = name;
+        _written = written;
     }
 
     public int Mtu => _device.Mtu;
@@ -149,6 +155,7 @@ internal sealed partial class DecoratedDevice
             {
                 // The token cancels a batch only before it was started.
                 await _device.WriteAsync(packet.Packet, CancellationToken.None).ConfigureAwait(false);
+                _written?.Invoke(packet);
             }
             catch (Exception exception) when (IsClosed(exception))
             {

@@ -25,6 +25,7 @@ internal sealed class ImpairedLink
     private Counts _counts;
     private TaskCompletionSource? _idle;
     private long _number;
+    private long _lastOffered = long.MinValue;
     private long _lastDue = long.MinValue;
     private long _queuedBytes;
     private long _taken;
@@ -44,14 +45,26 @@ internal sealed class ImpairedLink
         _reorderDelay = Ticks(impairment.ReorderDelay, frequency);
     }
 
-    /// <summary>When the next packet is due; <see cref="long.MaxValue"/> if none is on its way.</summary>
+    /// <summary>When somebody has to look for due packets; <see cref="long.MaxValue"/> if none is on its way, or somebody drains: he looks again, and then asks this.</summary>
     public long NextDue
     {
         get
         {
             lock (_lock)
             {
-                return _queue.TryPeek(out _, out (long Due, long Number) priority) ? priority.Due : long.MaxValue;
+                return !_draining && _queue.TryPeek(out _, out (long Due, long Number) priority) ? priority.Due : long.MaxValue;
+            }
+        }
+    }
+
+    /// <summary>How many packets are on their way and not taken yet.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queue.Count;
             }
         }
     }
@@ -98,6 +111,7 @@ internal sealed class ImpairedLink
     {
         lock (_lock)
         {
+            _lastOffered = Math.Max(_lastOffered, now);
             if (!_wire.TryBegin(packet, in offload))
             {
                 return false;
@@ -136,6 +150,8 @@ internal sealed class ImpairedLink
                 return 0; // its holder looks again before it lets go
             }
 
+            // The clock was read before the lock was taken: what came meanwhile and is due at once must not wait for a timer.
+            now = Math.Max(now, _lastOffered);
             int count = 0;
             while (count < packets.Length && _queue.TryPeek(out _, out (long Due, long Number) priority) && priority.Due <= now)
             {

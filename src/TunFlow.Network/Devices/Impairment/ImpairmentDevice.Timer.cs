@@ -45,15 +45,17 @@ public sealed partial class ImpairmentDevice
 
         ReadDue();
         ValueTask writing = WriteDueAsync();
-        if (writing.IsCompleted)
-        {
-            writing.GetAwaiter().GetResult();
-            Schedule();
-        }
-        else
+        if (!writing.IsCompleted)
         {
             _ = ScheduleAfterAsync(writing);
         }
+        else
+        {
+            writing.GetAwaiter().GetResult();
+        }
+
+        // Also while a write takes its time: packets to read don't wait for it.
+        Schedule();
     }
 
     private async Task ScheduleAfterAsync(ValueTask writing)

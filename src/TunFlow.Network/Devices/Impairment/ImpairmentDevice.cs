@@ -19,13 +19,20 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
 {
     private const int BatchSize = 64;
 
+    /// <summary>How many packets a writer writes that came after his own, before he lets the thread pool go on.</summary>
+    private const int MostOfOthers = 256;
+
+    private static readonly Action<ImpairmentDevice> s_writeOn = static device => _ = device.WriteOnAsync();
+
     private readonly DecoratedDevice _inner;
     private readonly ImpairmentOptions _options;
     private readonly TimeProvider _time;
     private readonly ImpairedLink _read;
     private readonly ImpairedLink _written;
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly bool _ownsInner;
     private long _rejected;
+    private int _writingThread;
     private int _closed;
     private int _disposed;
 
@@ -36,6 +43,7 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
     public ImpairmentDevice(IIPDevice inner, ImpairmentOptions? options = null, bool ownsInner = true)
     {
         _inner = new DecoratedDevice(inner, ownsInner, nameof(ImpairmentDevice));
+        _ownsInner = ownsInner;
         _options = options ?? new ImpairmentOptions();
         _time = _options.TimeProvider;
 
@@ -108,25 +116,36 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
         return HandOnAsync();
     }
 
-    /// <summary>Ends reads and writes, drops and counts what is on its way, and disposes the device inside if it is owned.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends reads and writes, drops and counts what is on its way, and disposes the device inside if it is owned. A borrowed one isn't used any more when this has completed.</summary>
+    /// <remarks>A write of the device inside may dispose this one: if that is borrowed and calls before its write has become asynchronous, this returns at once; the rest follows.</remarks>
+    public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            await _end.Task.ConfigureAwait(false);
-            return;
+            _ = EndAsync();
         }
 
+        // A write can't wait for itself.
+        return Volatile.Read(ref _writingThread) == Environment.CurrentManagedThreadId ? ValueTask.CompletedTask : new ValueTask(_end.Task);
+    }
+
+    private async Task EndAsync()
+    {
         try
         {
             StopTimer();
             _ready.Complete(discard: true);
             Task idle = Task.WhenAll(_read.CloseAsync(), _written.CloseAsync());
             await _inner.DisposeAsync().ConfigureAwait(false);
-            await idle.ConfigureAwait(false); // a write that was on its way has come back
-            if (Volatile.Read(ref _pump) is { } pump)
+
+            // The writes and the read of a device that was disposed come back by themselves; and one of those writes may be what waits for this.
+            if (!_ownsInner)
             {
-                await pump.ConfigureAwait(false);
+                await idle.ConfigureAwait(false);
+                if (Volatile.Read(ref _pump) is { } pump)
+                {
+                    await pump.ConfigureAwait(false);
+                }
             }
 
             _end.SetResult();
@@ -134,8 +153,7 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
         catch (Exception exception)
         {
             _end.SetException(exception);
-            _ = _end.Task.Exception;
-            throw;
+            _ = _end.Task.Exception; // observed: whoever disposes inside a write doesn't wait
         }
     }
 
@@ -168,7 +186,7 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask HandOnAsync()
     {
-        await WriteDueAsync().ConfigureAwait(false);
+        await WriteDueAsync(_written.Waiting + MostOfOthers).ConfigureAwait(false);
         Schedule();
         if (Refuse(CancellationToken.None) is { } refusal)
         {
@@ -176,12 +194,13 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
         }
     }
 
-    /// <summary>Called by any thread; one of them writes for all. Never throws.</summary>
+    /// <summary>Called by any thread; one of them writes for all, but not for ever: others may bring packets as fast as it writes them. Never throws.</summary>
+    /// <param name="most">After about how many packets the thread pool goes on.</param>
+    /// <param name="holding">Whether the drain of the link is the caller's already.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask WriteDueAsync()
+    private async ValueTask WriteDueAsync(int most = int.MaxValue, bool holding = false)
     {
-        bool holding = false;
-        int count;
+        int count, taken = 0;
         DelayedPacket[] packets = ArrayPool<DelayedPacket>.Shared.Rent(BatchSize);
         while ((count = _written.TryTakeDue(packets.AsSpan(0, BatchSize), _time.GetTimestamp(), holding)) > 0)
         {
@@ -189,26 +208,56 @@ public sealed partial class ImpairmentDevice : IBatchIPDevice
             int delivered = 0;
             for (int i = 0; i < count; i++)
             {
-                try
-                {
-                    await _inner.WriteAsync(packets[i].Array.AsMemory(0, packets[i].Length), CancellationToken.None).ConfigureAwait(false);
-                    delivered++;
-                }
-                catch (Exception exception)
-                {
-                    // Whoever wrote it may be long gone: counted below. The end of the device is told to the next writer.
-                    if (NetworkErrors.Is(exception, NetworkError.Closed))
-                    {
-                        Volatile.Write(ref _closed, 1);
-                    }
-                }
-
+                delivered += await TryWriteAsync(packets[i].Array.AsMemory(0, packets[i].Length)).ConfigureAwait(false) ? 1 : 0;
                 ArrayPool<byte>.Shared.Return(packets[i].Array);
             }
 
             _written.Settle(delivered, count - delivered);
+            taken += count;
+            if (taken >= most)
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(s_writeOn, this, preferLocal: false);
+                break;
+            }
         }
 
         ArrayPool<DelayedPacket>.Shared.Return(packets, clearArray: true);
+    }
+
+    private async Task WriteOnAsync()
+    {
+        await WriteDueAsync(holding: true).ConfigureAwait(false);
+        Schedule();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> TryWriteAsync(ReadOnlyMemory<byte> packet)
+    {
+        try
+        {
+            ValueTask write;
+            Volatile.Write(ref _writingThread, Environment.CurrentManagedThreadId);
+            try
+            {
+                write = _inner.WriteAsync(packet, CancellationToken.None);
+            }
+            finally
+            {
+                Volatile.Write(ref _writingThread, 0);
+            }
+
+            await write.ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            // Whoever wrote it may be long gone: the caller counts it. The end of the device is told to the next writer.
+            if (NetworkErrors.Is(exception, NetworkError.Closed))
+            {
+                Volatile.Write(ref _closed, 1);
+            }
+
+            return false;
+        }
     }
 }

@@ -10,21 +10,21 @@ public sealed record ImpairmentOptions
     private readonly int _readQueueLength = 1024;
     private readonly TimeProvider _timeProvider = TimeProvider.System;
 
-    /// <summary>What happens to packets on their way out of the device inside: those that are read.</summary>
+    /// <summary>What happens to packets on their way out of the device inside: those that are read; nothing by default.</summary>
     public LinkImpairment Read
     {
         get => _read;
         init => _read = NotNull(value);
     }
 
-    /// <summary>What happens to packets on their way into the device inside: those that are written.</summary>
+    /// <summary>What happens to packets on their way into the device inside: those that are written; nothing by default.</summary>
     public LinkImpairment Written
     {
         get => _written;
         init => _written = NotNull(value);
     }
 
-    /// <summary>Where the random numbers start. The fate of a packet depends on this and on its number in its direction, and on nothing else.</summary>
+    /// <summary>Where the random numbers start; 0 by default. The fate of a packet depends on this and on its number in its direction, and on nothing else.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>How many packets may be on their way in each direction, 1 to 2^20; 16,384 by default. More are dropped and counted.</summary>

@@ -4,6 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>A transformation that holds received bytes and cuts what is written into records.</summary>
+[Parallelizable]
 internal sealed class DelegatingStreamConformanceTests : StreamConnectionConformance
 {
     // One that has started is finished, whatever the token says.

@@ -4,6 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>A NetworkStream, whose type tells how to half-close and reset it.</summary>
+[Parallelizable]
 internal sealed class NetworkStreamConformanceTests : StreamConnectionConformance
 {
     protected override async Task<ConnectionPair> ConnectAsync()

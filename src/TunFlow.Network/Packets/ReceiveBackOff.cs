@@ -1,6 +1,6 @@
-namespace TunFlow.Network.Relays;
+namespace TunFlow.Network;
 
-/// <summary>Slows a receiver down whose transport does nothing but fail, so that it costs nothing until it is idle.</summary>
+/// <summary>Slows a receiver down whose transport does nothing but fail, or reports more unreachable destinations than anything was sent to, so that it costs nothing until it is idle.</summary>
 /// <remarks>Used by one receiver at a time; <see cref="Stop"/> may come from anywhere.</remarks>
 internal sealed class ReceiveBackOff(TimeProvider timeProvider)
 {
@@ -13,6 +13,7 @@ internal sealed class ReceiveBackOff(TimeProvider timeProvider)
     private CancellationTokenSource? _delaying;
     private volatile bool _stopped;
     private int _errors;
+    private long _reports;
 
     /// <summary>Something was received.</summary>
     public void Reset() => _errors = 0;
@@ -22,7 +23,17 @@ internal sealed class ReceiveBackOff(TimeProvider timeProvider)
     public ValueTask AfterErrorAsync(CancellationToken cancellationToken)
     {
         _errors++;
-        return _errors <= ErrorsBeforeDelay ? ValueTask.CompletedTask : DelayAsync(_errors - ErrorsBeforeDelay, cancellationToken);
+        return _errors <= ErrorsBeforeDelay ? ValueTask.CompletedTask : DelayAsync(_errors - ErrorsBeforeDelay, throws: true, cancellationToken);
+    }
+
+    /// <summary>Waits, if there were clearly more reports of unreachable destinations than datagrams that they can be about. A burst of true ones is never slowed down: behind it waits what others answered.</summary>
+    /// <param name="sent">How many datagrams were sent so far.</param>
+    /// <param name="cancellationToken">Ends the wait, without an exception.</param>
+    public ValueTask AfterReportAsync(long sent, CancellationToken cancellationToken)
+    {
+        _reports++;
+        long excess = _reports - sent - ErrorsBeforeDelay;
+        return excess <= 0 ? ValueTask.CompletedTask : DelayAsync((int)Math.Min(excess, int.MaxValue), throws: false, cancellationToken);
     }
 
     /// <summary>Ends a delay, and prevents further ones.</summary>
@@ -33,7 +44,7 @@ internal sealed class ReceiveBackOff(TimeProvider timeProvider)
         Volatile.Read(ref _delaying)?.Cancel();
     }
 
-    private async ValueTask DelayAsync(int errors, CancellationToken cancellationToken)
+    private async ValueTask DelayAsync(int errors, bool throws, CancellationToken cancellationToken)
     {
         // Never disposed, for Stop may come at any time; without timer and wait handle there is nothing to dispose.
         CancellationTokenSource delaying = new();
@@ -53,7 +64,10 @@ internal sealed class ReceiveBackOff(TimeProvider timeProvider)
             }
             catch (OperationCanceledException)
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                if (throws)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
             }
         }
     }
