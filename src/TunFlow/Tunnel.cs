@@ -10,7 +10,7 @@ namespace TunFlow;
 /// be used from any thread at any time.</para>
 /// <para>A <see cref="LinuxTunDevice"/> is served by a thread of its own, any other device through <see cref="IIPDevice"/>. The tunnel is the device's only reader.</para>
 /// </remarks>
-public sealed class Tunnel : IAsyncDisposable
+public sealed partial class Tunnel : IAsyncDisposable
 {
     private readonly LwipDevice _stack;
     // One at a time exchanges, or ends, what the tunnel serves.
