@@ -163,9 +163,10 @@ typedef struct tf_config {
   uint32_t flags;               /* tf_stack_flags */
   uint32_t mtu;                 /* 576..65535; below 1280 IPv6 is not served */
   uint32_t max_flows;           /* TCP flows in any state, pending ones included */
-  uint32_t max_pending;         /* flows whose SYN waits for tf_flow_accept */
+  uint32_t max_pending;         /* flows whose SYN waits for tf_flow_accept; half of them, and as many (at least
+                                   100) new ones a second, of sources that have not completed a handshake lately */
   uint32_t max_pending_source;  /* of these, per source address */
-  uint32_t max_half_open;       /* accepted, handshake not yet complete */
+  uint32_t max_half_open;       /* accepted, handshake not yet complete; the oldest makes room */
   uint32_t max_sessions;        /* UDP sessions; the least recently used one makes room */
   uint32_t receive_window;      /* largest receive window of a flow: 16 KiB..1 MiB */
   uint32_t send_buffer;         /* bytes a flow may hold unacknowledged: 16 KiB..1 MiB */
@@ -271,7 +272,7 @@ typedef enum tf_refusal {
 /* [lock] */
 TF_API int32_t tf_flow_get_details(uint32_t stack, uint64_t id, tf_flow_details *details);
 /* [lock] Answers a pending SYN with SYN-ACK. TF_EVENT_OPEN follows, or
- * TF_EVENT_CLOSED. TF_E_LIMIT: too many half-open flows (the SYN stays pending). */
+ * TF_EVENT_CLOSED. */
 TF_API int32_t tf_flow_accept(uint32_t stack, uint64_t now, uint64_t id);
 /* [lock] Answers a pending SYN as `refusal` (tf_refusal) says and frees the id. */
 TF_API int32_t tf_flow_refuse(uint32_t stack, uint64_t now, uint64_t id, uint32_t refusal);
@@ -382,7 +383,8 @@ typedef enum tf_drop {
   TF_DROP_ICMP_LIMIT = 26,     /* out: icmp_per_second, challenge ACKs included */
   TF_DROP_OUTPUT_FULL = 27,    /* out: output_bytes */
   TF_DROP_CLOSED_FLOW = 28,    /* data for a flow whose reading side was discarded */
-  TF_DROP_REASONS = 29
+  TF_DROP_HALF_OPEN_LIMIT = 29, /* a handshake given up for a younger one at max_half_open */
+  TF_DROP_REASONS = 30
 } tf_drop;
 
 typedef struct tf_stats {
@@ -401,7 +403,7 @@ typedef struct tf_stats {
   uint64_t asserts;          /* lwIP assertions that failed; each ended its flow or packet */
   uint64_t ticks;            /* lwIP timer ticks run */
   uint64_t retransmissions;  /* segments lwIP sent again */
-  uint64_t drops[29];        /* by tf_drop */
+  uint64_t drops[30];        /* by tf_drop */
   uint32_t flows;            /* living slots, pending and orphaned included */
   uint32_t flows_pending;
   uint32_t flows_half_open;

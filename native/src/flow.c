@@ -144,7 +144,7 @@ void tf_flow_end(tf_flow *flow, int32_t status) {
   if (flow->state == TF_PENDING) {
     tf_pending_forget(flow);
   } else if (flow->state == TF_HALF_OPEN) {
-    tf.stats.flows_half_open--;
+    tf_half_open_remove(flow);
   } else if (flow->state == TF_WAITING) {
     tf.stats.flows_time_wait--;
   }

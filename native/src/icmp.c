@@ -32,7 +32,7 @@ int tf_input_echo(const tf_parsed *parsed) {
     tf_drop_count(TF_DROP_ECHO);
     return 0;
   }
-  if (!tf_take_token(&tf.icmp_bucket)) {
+  if (!tf_take_token(&tf.icmp_bucket, tf.config.icmp_per_second)) {
     tf_drop_count(TF_DROP_ICMP_LIMIT);
     return 0;
   }
@@ -65,7 +65,7 @@ int tf_send_unreachable(const uint8_t *packet, uint32_t length, uint32_t refusal
   if (refusal >= sizeof codes4) {
     return 0;
   }
-  if (!tf_take_token(&tf.icmp_bucket)) {
+  if (!tf_take_token(&tf.icmp_bucket, tf.config.icmp_per_second)) {
     tf_drop_count(TF_DROP_ICMP_LIMIT);
     return 0;
   }

@@ -184,8 +184,9 @@ static int input_segment(const tf_parsed *parsed, tf_block *block) {
   tf_flow *flow = tf_flow_find(&parsed->key);
   int opens = (parsed->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 #if !TF_UNCURE_TIME_WAIT_SYN
-  if (flow != NULL && flow->state == TF_WAITING && opens) {
-    /* The application reuses its port: RFC 9293 3.6.1 allows the new SYN. */
+  if (flow != NULL && flow->state == TF_WAITING && opens && (int32_t)(tf_get32(parsed->ip + parsed->transport + 4) - flow->pcb->rcv_nxt) > 0) {
+    /* The application reuses its port: RFC 9293 3.6.1 allows a SYN beyond the
+     * sequence numbers of the old connection. */
     tf_flow_reset(flow, TF_OK);
     flow = NULL;
   }

@@ -38,17 +38,17 @@ void tf_assert_failed(const char *message) {
 }
 
 /* A token bucket of one second's burst. */
-int tf_take_token(tf_bucket *bucket) {
+int tf_take_token(tf_bucket *bucket, uint32_t per_second) {
 #if TF_UNCURE_RATE_LIMIT
   return bucket != NULL;
 #endif
-  uint64_t capacity = (uint64_t)tf.config.icmp_per_second * 1000000u;
+  uint64_t capacity = (uint64_t)per_second * 1000000u;
   uint64_t elapsed = tf.now - bucket->refilled;
   bucket->refilled = tf.now;
   if (elapsed >= 1000000u) {
     bucket->tokens = capacity;
   } else {
-    bucket->tokens += elapsed * tf.config.icmp_per_second;
+    bucket->tokens += elapsed * per_second;
     bucket->tokens = bucket->tokens > capacity ? capacity : bucket->tokens;
   }
   if (bucket->tokens < 1000000u) {

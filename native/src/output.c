@@ -171,7 +171,7 @@ static err_t output_tcp(struct pbuf *p, uint32_t transport) {
   uint32_t header = transport + (uint32_t)(tcp[12] >> 4) * 4;
   uint32_t payload = p->tot_len - header;
   tf.output_pcb = NULL;
-  if (tf.challenge && payload == 0 && (tcp[13] & 0x3F) == TCP_ACK && !tf_take_token(&tf.challenge_bucket)) {
+  if (tf.challenge && payload == 0 && (tcp[13] & 0x3F) == TCP_ACK && !tf_take_token(&tf.challenge_bucket, tf.config.icmp_per_second)) {
     tf_drop_count(TF_DROP_ICMP_LIMIT);
     return ERR_OK;
   }
@@ -227,7 +227,7 @@ static err_t output_tcp(struct pbuf *p, uint32_t transport) {
 /* Everything else is copied: UDP, and ICMPv6 of lwIP's reassembly. */
 static err_t output_plain(const struct pbuf *p) {
   const uint8_t *ip = p->payload;
-  if ((ip[0] >> 4) == 6 && ip[6] == 58 && !tf_take_token(&tf.icmp_bucket)) {
+  if ((ip[0] >> 4) == 6 && ip[6] == 58 && !tf_take_token(&tf.icmp_bucket, tf.config.icmp_per_second)) {
     tf_drop_count(TF_DROP_ICMP_LIMIT);
     return ERR_OK;
   }

@@ -68,7 +68,7 @@ static int setup_tables(void) {
   tf.heap = tf_alloc_zero(sizeof(tf_timer *) * ((size_t)tf.config.max_flows + session_slots));
   tf.flow_hash_mask = flows - 1;
   tf.session_hash_mask = sessions - 1;
-  return tf.flow_hash != NULL && tf.session_hash != NULL && tf.source_counts != NULL && tf.heap != NULL &&
+  return tf.flow_hash != NULL && tf.session_hash != NULL && tf.source_counts != NULL && tf.heap != NULL && tf_syn_guard_setup() &&
          tf_table_init(&tf.flows, tf.config.max_flows) && tf_table_init(&tf.sessions, session_slots);
 }
 
@@ -147,6 +147,7 @@ static int32_t op_destroy(void) {
   tf_release(tf.flow_hash);
   tf_release(tf.session_hash);
   tf_release(tf.source_counts);
+  tf_release(tf.proven);
   tf_release(tf.heap);
   int ready = tf.lwip_ready;
   struct netif netif = tf.netif;
@@ -199,6 +200,9 @@ static int32_t op_set_mtu(uint32_t mtu) {
     return TF_E_INVALID;
   }
   tf.config.mtu = mtu;
+  if (tf.output_tail != NULL) {
+    tf.output_tail->flow = NULL; /* a super-packet of larger segments doesn't grow any further */
+  }
   return TF_OK;
 }
 

@@ -102,7 +102,8 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
   flow->opened = 1;
   flow->since = tf.now;
   flow->quick_acks = 16;
-  tf.stats.flows_half_open--;
+  tf_half_open_remove(flow);
+  tf_source_prove(&flow->key);
   tf.stats.flows_opened++;
   tf_flow_signal(flow, TF_EVENT_OPEN);
   tf_flow_schedule(flow);
@@ -171,6 +172,11 @@ int tf_pending_open(const tf_parsed *parsed) {
     return 0;
   }
 #endif
+  int proven = tf_source_proven(&parsed->key);
+  if (!proven && !tf_unproven_admitted()) {
+    tf_drop_count(TF_DROP_PENDING_LIMIT);
+    return 0;
+  }
   tf_flow *flow = tf_flow_new(&parsed->key);
   if (flow == NULL) {
     return 0;
@@ -179,6 +185,8 @@ int tf_pending_open(const tf_parsed *parsed) {
   flow->source_bucket = bucket;
   tf.stats.flows_pending++;
   tf.source_counts[bucket]++;
+  flow->proven = (uint8_t)proven;
+  tf.pending_unproven += !proven;
   if (!store_syn(flow, parsed)) {
     flow->owned = 0;
     tf_flow_end(flow, TF_E_MEMORY);
@@ -195,6 +203,7 @@ void tf_pending_forget(tf_flow *flow) {
   flow->syn = NULL;
   tf.stats.flows_pending--;
   tf.source_counts[flow->source_bucket]--;
+  tf.pending_unproven -= !flow->proven;
 }
 
 /* A segment for a flow whose SYN still waits. */
@@ -240,11 +249,7 @@ static int32_t op_flow_accept(uint64_t now, uint64_t id) {
   if (flow->state != TF_PENDING) {
     return TF_E_STATE;
   }
-#if !TF_UNCURE_HALF_OPEN_CAP
-  if (tf.stats.flows_half_open >= tf.config.max_half_open) {
-    return TF_E_LIMIT;
-  }
-#endif
+  tf_half_open_make_room();
   /* The window follows the budget: what is left, shared by eight, but never
    * less than a sender needs to make progress. */
   uint64_t used = atomic_load_explicit(&tf_common_budgets[tf.index].used, memory_order_relaxed);
@@ -271,7 +276,7 @@ static int32_t op_flow_accept(uint64_t now, uint64_t id) {
   tf_pending_forget(flow);
   flow->state = TF_HALF_OPEN;
   flow->since = flow->last_active = tf.now;
-  tf.stats.flows_half_open++;
+  tf_half_open_add(flow);
   tf_flow_schedule(flow);
   tf_flow_settle(flow);
   return TF_OK;

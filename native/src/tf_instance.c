@@ -49,6 +49,7 @@
 #include "flow.c"
 #include "flow_deadlines.c"
 #include "flow_ops.c"
+#include "syn_guard.c"
 #include "tcp_open.c"
 #include "tcp_receive.c"
 #include "tcp_send.c"

@@ -136,6 +136,8 @@ typedef struct tf_flow {
   uint32_t syn_length;
   uint32_t syn_sequence;
   uint32_t source_bucket;
+  uint8_t proven;       /* its source had completed a handshake lately */
+  tf_link half_open_link;
   uint64_t since;       /* when the state began */
   uint64_t linger;      /* of a flow that the caller has closed: how long it may still send */
   uint64_t last_active;
@@ -213,6 +215,12 @@ typedef struct tf_bucket {
   uint64_t tokens; /* in millionths */
 } tf_bucket;
 
+/* A source that completed a handshake, and when it last did. */
+typedef struct tf_proven {
+  uint64_t hash;
+  uint64_t seen;
+} tf_proven;
+
 struct tf_globals {
   uint32_t index; /* of this stack */
   tf_config config;
@@ -231,6 +239,9 @@ struct tf_globals {
   tf_session **session_hash;
   uint32_t flow_hash_mask, session_hash_mask;
   uint16_t *source_counts; /* pending flows by hash of their source */
+  tf_proven *proven;
+  uint32_t pending_unproven; /* pending flows of other sources */
+  tf_link half_open;       /* oldest and youngest */
 
   tf_flow *ready_flow_head, *ready_flow_tail;
   tf_session *ready_session_head, *ready_session_tail;
@@ -250,7 +261,7 @@ struct tf_globals {
   const struct tcp_pcb *output_pcb; /* whose segment lwIP is writing out */
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
   uint8_t assert_failed;
-  tf_bucket icmp_bucket, challenge_bucket;
+  tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
 
   const tf_parsed *datagram; /* which lwIP is being given */
   uint8_t *reassembled;     /* a whole packet that raw_recv put together */
@@ -267,7 +278,7 @@ extern struct tf_globals tf;
 void *tf_alloc(size_t size);
 void *tf_alloc_zero(size_t size);
 void tf_release(void *memory);
-int tf_take_token(tf_bucket *bucket);
+int tf_take_token(tf_bucket *bucket, uint32_t per_second);
 
 /* ---- timers.c */
 void tf_timer_arm(tf_timer *timer, uint64_t deadline);
@@ -298,6 +309,15 @@ void tf_flow_set_busy(tf_flow *flow, int busy);
 void tf_flow_schedule(tf_flow *flow);
 void tf_flow_expire(tf_flow *flow);
 void tf_flow_reset(tf_flow *flow, int32_t status);
+
+/* ---- syn_guard.c */
+int tf_syn_guard_setup(void);
+int tf_source_proven(const tf_key *key);
+void tf_source_prove(const tf_key *key);
+int tf_unproven_admitted(void);
+void tf_half_open_add(tf_flow *flow);
+void tf_half_open_remove(tf_flow *flow);
+void tf_half_open_make_room(void);
 
 /* ---- tcp_open.c */
 void tf_tcp_setup(void);

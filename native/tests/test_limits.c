@@ -57,6 +57,27 @@ TEST(lowered_mtu_cuts_the_segments_of_open_flows)
     lower_mtu(1, 1400);
 }
 
+TEST(lowered_mtu_ends_a_super_packet)
+{
+    sim *s = sim_open(NULL);
+    flow *f = peer_open(peer_new(s, 0));
+    static uint8_t data[8000];
+    /* Two whole segments wait in the queue, and more could join them. */
+    CHECK_EQ(2 * 1460, tf_flow_write(s->stack, s->now, f->id, data, 2 * 1460));
+    CHECK_EQ(TF_OK, tf_stack_set_mtu(s->stack, 1400));
+    CHECK_EQ((int)sizeof data, tf_flow_write(s->stack, s->now, f->id, data, sizeof data));
+    tf_output *entries[64];
+    int count = tf_output_take(s->stack, s->now, entries, 64);
+    CHECK(count > 1);
+    CHECK_EQ(2, entries[0]->packets);
+    CHECK_EQ(1460, entries[0]->offload.gso_size);
+    for (int i = 1; i < count; i++) {
+        CHECK(entries[i]->offload.gso_size <= 1360);
+    }
+    tf_output_free(entries, (uint32_t)count);
+    sim_destroy(s);
+}
+
 static void jumbo(tf_config *config)
 {
     config->receive_window = 16384;

@@ -77,6 +77,25 @@ TEST(syn_on_a_time_wait_tuple_opens_anew)
     }
 }
 
+TEST(old_syn_opens_nothing_on_a_time_wait_tuple)
+{
+    sim *s = sim_open(NULL);
+    peer *p = peer_new(s, 0);
+    reach_time_wait(s, p);
+    p->state = PEER_CLOSED;
+    uint32_t flows = s->flow_count;
+    peer *again = peer_between(s, p->self, p->remote);
+    again->isn = p->snd_max - 1000;
+    again->rto = 10000 * SECONDS;
+    peer_connect(again);
+    sim_pump(s);
+    CHECK_EQ(flows, s->flow_count);
+    CHECK_EQ(1, sim_stats(s).flows_time_wait);
+    sim_run(s, s->config.time_wait + SECONDS);
+    CHECK_EQ(0, sim_stats(s).flows_time_wait);
+    sim_close(s);
+}
+
 TEST(silent_frees_leave_no_dangling_flow)
 {
     /* lwIP frees a control block without err() when TIME_WAIT is reaped; the caller holds on. */

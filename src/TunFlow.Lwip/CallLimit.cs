@@ -1,6 +1,6 @@
 namespace TunFlow.Lwip;
 
-/// <summary>Bounds one call into user code: a token for the callee, and one for our own wait, both cancelled after the dial time-out or when told.</summary>
+/// <summary>Bounds one call into user code: a token for the callee, and one for our own wait, both cancelled when its time is over or when told.</summary>
 /// <remarks>
 /// Two sources, because an exception of a callback that user code registered comes out of the thread that cancels, and a source with a
 /// time-out cancels on its timer's thread: there it would end the process. The one with the timer has none but our own callbacks; the
@@ -12,10 +12,10 @@ internal sealed class CallLimit : IDisposable
     private readonly CancellationTokenSource _own;
     private readonly CancellationTokenSource _callee = new();
 
-    public CallLimit(DeviceContext context)
+    public CallLimit(DeviceContext context, TimeSpan longest)
     {
         _context = context;
-        _own = new CancellationTokenSource(context.Options.DialTimeout, context.Options.TimeProvider);
+        _own = new CancellationTokenSource(longest, context.Options.TimeProvider);
         Token = _callee.Token;
         Ended = _own.Token;
         Ended.UnsafeRegister(static self => ((CallLimit)self!).CancelCallee(), this);
@@ -27,8 +27,18 @@ internal sealed class CallLimit : IDisposable
     /// <summary>For the wait for it.</summary>
     public CancellationToken Ended { get; }
 
-    /// <summary>Ends both now. Not after <see cref="Dispose"/>.</summary>
-    public void Cancel() => _own.Cancel();
+    /// <summary>Ends both now; changes nothing once the call is over.</summary>
+    public void Cancel()
+    {
+        try
+        {
+            _own.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Over, by the one who waited for it.
+        }
+    }
 
     /// <summary>Stops the clock. The callee's token stays usable: a call that ignored it may still look at it.</summary>
     public void Dispose() => _own.Dispose();

@@ -1,3 +1,6 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip;
@@ -7,18 +10,30 @@ internal sealed class DeviceContext
 {
     public DeviceContext(IStreamDialer dialer, IPacketProxy packetProxy, LwipDeviceOptions options)
     {
-        Dialer = dialer;
-        PacketProxy = packetProxy;
+        Upstreams = new Upstreams(dialer, packetProxy);
         Options = options;
+        Log = options.LoggerFactory?.CreateLogger("TunFlow.Lwip") is { } log ? new GuardedLogger(log, Counters) : NullLogger.Instance;
+        Loops = new LoopGuard(options.ProxyEndPoints);
+        AcceptedDials = new DialGate(options.MaxPendingDials, options.MaxPendingDialsPerSource);
     }
 
-    public IStreamDialer Dialer { get; }
+    /// <summary>Who opens flows and sessions from now on.</summary>
+    public Upstreams Upstreams { get; }
 
-    public IPacketProxy PacketProxy { get; }
+    /// <summary>Knows the tunnel's own traffic.</summary>
+    public LoopGuard Loops { get; }
+
+    /// <summary>Bounds the dials of flows that were accepted before they were dialled.</summary>
+    public DialGate AcceptedDials { get; }
 
     public LwipDeviceOptions Options { get; }
 
+    public ILogger Log { get; }
+
     public DeviceCounters Counters { get; } = new();
+
+    /// <summary>Set once the device can be asked for its statistics, before the first flow.</summary>
+    public LwipMetrics? Metrics { get; set; }
 
     public WorkTracker Work { get; } = new();
 
@@ -28,8 +43,70 @@ internal sealed class DeviceContext
         NetworkError error = NetworkErrors.Classify(exception);
         // Dialers and streams fail with network errors and cancellation; anything else is a bug in them, worth seeing in the statistics.
         if (error == NetworkError.Unknown && exception is not (IOException or OperationCanceledException))
+        {
             Interlocked.Increment(ref Counters.UnexpectedExceptions);
+            LwipLog.UnexpectedException(Log, exception);
+        }
+
         return error;
+    }
+
+    /// <summary>Asks the policy. The wait ends with the limit, even if the policy ignores its token.</summary>
+    public async ValueTask<FlowDecision> AskAsync(FlowPolicy policy, FlowInfo flow, CallLimit limit)
+    {
+        Task<FlowDecision> answer = policy(flow, limit.Token).AsTask();
+        try
+        {
+            return await answer.WaitAsync(limit.Ended).ConfigureAwait(false);
+        }
+        catch when (!answer.IsCompleted)
+        {
+            // Nobody waits for it any more; what it fails with is to be counted, and not to reach the finalizer unobserved.
+            _ = answer.ContinueWith(
+                static (late, self) => ((DeviceContext)self!).Report(late.Exception!.InnerException ?? late.Exception),
+                this,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+            throw;
+        }
+    }
+
+    /// <summary>Records a dial's duration. A meter's listeners are user code, and run here.</summary>
+    public void RecordDial(TimeSpan duration)
+    {
+        try
+        {
+            Metrics?.Dialled(duration);
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>Ends the metrics, whose listeners are told.</summary>
+    public void EndMetrics()
+    {
+        try
+        {
+            Metrics?.Dispose();
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>Whether a flow is the tunnel's own traffic come back; counts it then, and tells the first time.</summary>
+    public bool IsLoop(IPEndPoint source, IPEndPoint destination)
+    {
+        if (!Loops.IsOwn(destination))
+            return false;
+        Interlocked.Increment(ref Counters.LoopsRefused);
+        if (Loops.IsFirst())
+            LwipLog.LoopDetected(Log, source, destination);
+        return true;
     }
 
     /// <summary>Disposes something of the user's; what it throws is counted.</summary>

@@ -33,8 +33,10 @@ public sealed partial class LwipDevice
         catch (TimeoutException)
         {
             // Somebody's dialer or stream doesn't react. What it holds stays allocated until it does; nobody else has to wait.
+            LwipLog.StragglersAtDisposal(_context.Log);
         }
 
+        _context.EndMetrics();
         _disposed.SetResult();
     }
 

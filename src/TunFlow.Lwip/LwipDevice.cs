@@ -12,11 +12,15 @@ namespace TunFlow.Lwip;
 /// </remarks>
 public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
 {
+    /// <summary>The name of the meter that every device's instruments belong to.</summary>
+    public const string MeterName = "TunFlow.Lwip";
+
     private readonly DeviceContext _context;
     private readonly LwipStack _stack;
     private readonly FinalOutput _final = new();
     private readonly OutputReader _reader;
     private OutputPusher? _pusher;
+    private int _mtu;
 
     /// <summary>Creates a device and its stack.</summary>
     /// <param name="dialer">Connects the applications' TCP flows.</param>
@@ -32,12 +36,23 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         options ??= new LwipDeviceOptions();
         options.Validate();
         _context = new DeviceContext(dialer, packetProxy, options);
+        _mtu = options.Mtu;
         _stack = LwipStack.Create(options, this);
         _reader = new OutputReader(_stack, _final, options.ReadOffloads);
+        try
+        {
+            _context.Metrics = new LwipMetrics(options.MeterFactory, GetStatistics);
+        }
+        catch
+        {
+            // A factory is user code. No flow has begun, so the stack ends here and now.
+            _stack.ShutDown();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
-    public int Mtu => _context.Options.Mtu;
+    public int Mtu => Volatile.Read(ref _mtu);
 
     /// <inheritdoc/>
     public PacketOffloads SupportedOffloads => PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
@@ -55,8 +70,28 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
     /// <summary>The native stack was freed: nothing of the device is in use any more.</summary>
     internal bool IsReleased => _stack.IsDestroyed;
 
-    /// <summary>Sends all output to a sink from now on, instead of to reads. To be called before the first packet.</summary>
-    internal void AttachSink(IOutputSink sink) => Volatile.Write(ref _pusher, new OutputPusher(_stack, _final, sink));
+    /// <summary>Sends all output to a sink from now on, instead of to reads. No read may be pending.</summary>
+    internal void AttachSink(IOutputSink sink)
+    {
+        _reader.Drop();
+        OutputPusher pusher = new(_stack, _final, sink);
+        Volatile.Write(ref _pusher, pusher);
+        // Full fence: whoever still saw the state before queued his packets before it.
+        Interlocked.MemoryBarrier();
+        pusher.Drain();
+    }
+
+    /// <summary>Output waits for reads again, or for the next sink. The sink isn't called any more once this returns.</summary>
+    internal void DetachSink()
+    {
+        if (Interlocked.Exchange(ref _pusher, null) is not { } pusher)
+            return;
+        pusher.Close();
+        _reader.Wake();
+    }
+
+    /// <summary>What <see cref="ReadBatchAsync"/> may leave undone from now on.</summary>
+    internal void SetReadOffloads(PacketOffloads offloads) => _reader.Offloads = offloads;
 
     void IStackOwner.OnStackLeft()
     {

@@ -1,3 +1,6 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using Microsoft.Extensions.Logging;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip;
@@ -8,11 +11,29 @@ public sealed record LwipDeviceOptions
     /// <summary>The largest IP packet in bytes, 576 to 65,535. Below 1,280 IPv6 is not served (RFC 8200 section 5). Default 1,500.</summary>
     public int Mtu { get; init; } = 1500;
 
-    /// <summary>How long a dial may take before the application's connection attempt is reset. Default 10 seconds, at most 10 minutes.</summary>
+    /// <summary>When a SYN is answered, unless the <see cref="Policy"/> says otherwise for a flow. Default: after the dial succeeded.</summary>
+    public AcceptMode AcceptMode { get; init; } = AcceptMode.DialFirst;
+
+    /// <summary>Decides about each flow before it is answered. Default null: every flow goes to the device's dialer or packet proxy.</summary>
+    public FlowPolicy? Policy { get; init; }
+
+    /// <summary>Endpoints that only the tunnel's own proxy connections go to. A flow to one of them that comes out of the TUN is such a connection gone astray, which would loop for ever: it is refused, counted, and the first one logged. Default: none.</summary>
+    public IReadOnlyCollection<IPEndPoint> ProxyEndPoints { get; init; } = [];
+
+    /// <summary>How long <see cref="AcceptMode.DialAtFirstPayload"/> waits for the application to speak before it dials anyway. Default 1 second, at most 1 minute.</summary>
+    public TimeSpan FirstPayloadTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long policy and dial together may take before the application's connection attempt is reset. Default 10 seconds, at most 10 minutes.</summary>
     public TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long after both sides ended a flow its last bytes may still be delivered in the background before the rest is given up with an RST. Also bounds the delivery of what came in front of an upstream's error. Default 30 seconds.</summary>
     public TimeSpan LingerTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A SYN that was answered waits this long for the handshake's end. Default 10 seconds, at most 10 minutes.</summary>
+    public TimeSpan HalfOpenTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a port pair stays reserved after this side closed it first (TIME_WAIT, RFC 9293 section 3.6.1). Short, because the other side is on this machine and no segment wanders about. Default 2 seconds, at most 2 minutes.</summary>
+    public TimeSpan TimeWait { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>An established flow without traffic for this long is reset. Default: never (<see cref="Timeout.InfiniteTimeSpan"/>).</summary>
     public TimeSpan IdleTimeout { get; init; } = Timeout.InfiniteTimeSpan;
@@ -29,7 +50,11 @@ public sealed record LwipDeviceOptions
     /// <summary>TCP flows in any state, those being dialled included; at most 4,194,304. Default 65,536.</summary>
     public int MaxFlows { get; init; } = 65_536;
 
-    /// <summary>Flows being dialled at once; further connection attempts are dropped and repeated by the application's TCP. Default 1,024.</summary>
+    /// <summary>
+    /// Flows being dialled at once; further connection attempts are dropped and repeated by the application's TCP. Sources that have not completed a handshake
+    /// in the last ten minutes share half of these places, and as many new connections a second (at least 100), so that a flood of made-up sources leaves the
+    /// rest to the real ones. Where <see cref="AcceptMode"/> answers first, flows wait for a place instead. Default 1,024.
+    /// </summary>
     public int MaxPendingDials { get; init; } = 1024;
 
     /// <summary>Of these, flows of one source address. Default 256.</summary>
@@ -59,20 +84,38 @@ public sealed record LwipDeviceOptions
     /// <summary>Whether ICMP and ICMPv6 echo requests to any address are answered by this device. Default false: an answer says nothing about the remote host.</summary>
     public bool AnswerEcho { get; init; }
 
+    /// <summary>Whether TCP and UDP checksums of written packets are verified, except where the device vouches for them. Default true. IP header checksums are always.</summary>
+    public bool VerifyChecksums { get; init; } = true;
+
     /// <summary>What packets from <see cref="LwipDevice.ReadBatchAsync"/> may leave undone. Ask for what the device that takes them supports. Default none: complete packets no larger than <see cref="Mtu"/>.</summary>
     public PacketOffloads ReadOffloads { get; init; }
 
     /// <summary>The source of time for timers and the stack's clock. Default <see cref="TimeProvider.System"/>.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
+    /// <summary>Makes the logger <c>TunFlow.Lwip</c>: failed dials and sessions at Debug, exceptions of the application's code at Error; never payload. Default null: nothing is logged.</summary>
+    public ILoggerFactory? LoggerFactory { get; init; }
+
+    /// <summary>Makes the meter <see cref="LwipDevice.MeterName"/>, see docs/diagnostics.md. Default null: the device makes its own, which listeners find by that name.</summary>
+    public IMeterFactory? MeterFactory { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the parameter name is the property's.</exception>
-    /// <exception cref="ArgumentNullException"><see cref="TimeProvider"/> is null.</exception>
+    /// <exception cref="ArgumentNullException"><see cref="TimeProvider"/> or <see cref="ProxyEndPoints"/> is null.</exception>
+    /// <exception cref="ArgumentException">One of <see cref="ProxyEndPoints"/> is null.</exception>
     public void Validate()
     {
         ArgumentNullException.ThrowIfNull(TimeProvider);
+        ArgumentNullException.ThrowIfNull(ProxyEndPoints);
+        if (ProxyEndPoints.Contains(null!))
+            throw new ArgumentException("An endpoint is null.", nameof(ProxyEndPoints));
         InRange(Mtu, 576, 65_535, nameof(Mtu));
         InRange(DialTimeout, TimeSpan.FromMinutes(10), nameof(DialTimeout));
+        if (!Enum.IsDefined(AcceptMode))
+            throw new ArgumentOutOfRangeException(nameof(AcceptMode), AcceptMode, "There is no such mode.");
+        InRange(FirstPayloadTimeout, TimeSpan.FromMinutes(1), nameof(FirstPayloadTimeout));
+        InRange(HalfOpenTimeout, TimeSpan.FromMinutes(10), nameof(HalfOpenTimeout));
+        InRange(TimeWait, TimeSpan.FromMinutes(2), nameof(TimeWait));
         InRange(LingerTimeout, TimeSpan.FromMinutes(10), nameof(LingerTimeout));
         InRange(UdpIdleTimeout, TimeSpan.FromDays(1), nameof(UdpIdleTimeout));
         InRange(DnsIdleTimeout, TimeSpan.FromDays(1), nameof(DnsIdleTimeout));

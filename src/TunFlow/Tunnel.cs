@@ -10,11 +10,13 @@ namespace TunFlow;
 /// be used from any thread at any time.</para>
 /// <para>A <see cref="LinuxTunDevice"/> is served by a thread of its own, any other device through <see cref="IIPDevice"/>. The tunnel is the device's only reader.</para>
 /// </remarks>
-public sealed class Tunnel : IAsyncDisposable
+public sealed partial class Tunnel : IAsyncDisposable
 {
-    private readonly IIPDevice _device;
     private readonly LwipDevice _stack;
-    private readonly IPacketEngine _engine;
+    // One at a time exchanges, or ends, what the tunnel serves.
+    private readonly SemaphoreSlim _serving = new(1, 1);
+    private IIPDevice _device;
+    private IPacketEngine _engine;
     private readonly TunnelOptions _options;
     private readonly long _started;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,18 +51,13 @@ public sealed class Tunnel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(device);
         options ??= new TunnelOptions();
-        PacketOffloads offloads = device is IBatchIPDevice batch
-            ? batch.SupportedOffloads & (PacketOffloads.Checksum | PacketOffloads.TcpSegmentation)
-            : PacketOffloads.None;
-        LwipDevice stack = new(dialer, packetProxy, options.Stack with { Mtu = device.Mtu, ReadOffloads = offloads });
+        LwipDevice stack = new(dialer, packetProxy, options.Stack with { Mtu = device.Mtu, ReadOffloads = OffloadsOf(device) });
         try
         {
-            IPacketEngine engine = OperatingSystem.IsLinux() && device is LinuxTunDevice tun
-                ? new LinuxTunEngine(tun, stack)
-                : new PumpEngine(device, stack);
+            IPacketEngine engine = CreateEngine(device, stack);
             Tunnel tunnel = new(device, stack, engine, options);
             engine.Start();
-            _ = tunnel.FollowAsync();
+            _ = tunnel.FollowAsync(engine);
             return tunnel;
         }
         catch
@@ -83,6 +80,36 @@ public sealed class Tunnel : IAsyncDisposable
         };
     }
 
+    /// <summary>
+    /// Serves another device from now on, while all flows live: for a TUN that the system made anew, or whose configuration changed. Packets that are on
+    /// their way when the devices change are lost, as on any network, and TCP sends them again. The MTU follows the new device.
+    /// </summary>
+    /// <param name="device">Whose packets are served. Stays the caller's unless <see cref="TunnelOptions.DisposeDevice"/> is set.</param>
+    /// <param name="cancellationToken">Ends the wait for another exchange of the device; not the exchange itself.</param>
+    /// <returns>A task that completes when the earlier device isn't used any more; it was disposed if <see cref="TunnelOptions.DisposeDevice"/> is set.</returns>
+    /// <exception cref="ObjectDisposedException">The tunnel has ended, or is ending.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The new device's MTU is not one that can be served. The tunnel goes on with the earlier device.</exception>
+    /// <exception cref="InvalidOperationException">Somebody reads the new device. The tunnel goes on with the earlier one.</exception>
+    /// <remarks>Where this throws one of these, the new device stays the caller's. Should serving it fail to begin for another reason, the tunnel ends, and <see cref="Completion"/> says why.</remarks>
+    public async Task ReplaceDeviceAsync(IIPDevice device, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        await _serving.WaitAsync(cancellationToken).ConfigureAwait(false);
+        IIPDevice earlier;
+        try
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _stopping) != 0, this);
+            earlier = await ExchangeAsync(device).ConfigureAwait(false);
+        }
+        finally
+        {
+            _serving.Release();
+        }
+
+        if (_options.DisposeDevice && !ReferenceEquals(earlier, device))
+            await earlier.DisposeAsync().ConfigureAwait(false);
+    }
+
     /// <summary>Ends the tunnel: every flow is reset, and the applications are told before the device is let go. Takes at most a few seconds. Repeated calls wait for the same end.</summary>
     /// <param name="cancellationToken">Ends the wait, not the stopping.</param>
     /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
@@ -99,16 +126,57 @@ public sealed class Tunnel : IAsyncDisposable
     /// <summary>Stops the tunnel.</summary>
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None).ConfigureAwait(false);
 
-    private async Task FollowAsync()
+    private static PacketOffloads OffloadsOf(IIPDevice device) => device is IBatchIPDevice batch
+        ? batch.SupportedOffloads & (PacketOffloads.Checksum | PacketOffloads.TcpSegmentation)
+        : PacketOffloads.None;
+
+    private static IPacketEngine CreateEngine(IIPDevice device, LwipDevice stack) => OperatingSystem.IsLinux() && device is LinuxTunDevice tun
+        ? new LinuxTunEngine(tun, stack)
+        : new PumpEngine(device, stack);
+
+    /// <summary>Under <see cref="_serving"/>. Everything that may be refused comes before anything is changed.</summary>
+    private async Task<IIPDevice> ExchangeAsync(IIPDevice device)
     {
-        await _engine.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (Interlocked.Exchange(ref _stopping, 1) == 0)
+        int mtu = device.Mtu;
+        PacketOffloads offloads = OffloadsOf(device);
+        (_options.Stack with { Mtu = mtu }).Validate();
+        IPacketEngine next = CreateEngine(device, _stack);
+        IPacketEngine previous = _engine;
+        IIPDevice earlier = _device;
+        _engine = next;
+        _device = device;
+        try
+        {
+            await previous.DetachAsync().ConfigureAwait(false);
+            _stack.SetMtu(mtu);
+            _stack.SetReadOffloads(offloads);
+            next.Start();
+        }
+        catch (Exception exception)
+        {
+            // Neither device is served any more.
+            next.Fail(exception);
+        }
+
+        _ = FollowAsync(next);
+        return earlier;
+    }
+
+    private async Task FollowAsync(IPacketEngine engine)
+    {
+        await engine.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _serving.WaitAsync().ConfigureAwait(false);
+        // Decided while nobody exchanges devices: an engine whose place another took isn't the tunnel's end.
+        bool ends = _engine == engine && Interlocked.Exchange(ref _stopping, 1) == 0;
+        _serving.Release();
+        if (ends)
             await EndAsync().ConfigureAwait(false);
     }
 
     private async Task EndAsync()
     {
         Exception? failure = null;
+        await _serving.WaitAsync().ConfigureAwait(false);
         try
         {
             // No more packets in, then the stack's farewell, then the engine's end: the RSTs still go out through it.
@@ -130,6 +198,10 @@ public sealed class Tunnel : IAsyncDisposable
         catch (Exception exception)
         {
             failure ??= exception;
+        }
+        finally
+        {
+            _serving.Release();
         }
 
         Volatile.Write(ref _ended, _options.Stack.TimeProvider.GetTimestamp());

@@ -277,6 +277,10 @@ internal enum TfDrop : uint
     /// <remarks><c>TF_DROP_CLOSED_FLOW</c></remarks>
     ClosedFlow = 28,
 
+    /// <summary>a handshake given up for a younger one at max_half_open</summary>
+    /// <remarks><c>TF_DROP_HALF_OPEN_LIMIT</c></remarks>
+    HalfOpenLimit = 29,
+
     /// <remarks><c>TF_DROP_REASONS</c></remarks>
-    Reasons = 29,
+    Reasons = 30,
 }

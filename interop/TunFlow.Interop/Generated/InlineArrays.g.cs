@@ -21,9 +21,9 @@ internal struct TfSliceArray16
     private TfSlice _first;
 }
 
-/// <summary>29 values of ulong inside a struct; converts to a span.</summary>
-[InlineArray(29)]
-internal struct UInt64Array29
+/// <summary>30 values of ulong inside a struct; converts to a span.</summary>
+[InlineArray(30)]
+internal struct UInt64Array30
 {
     private ulong _first;
 }

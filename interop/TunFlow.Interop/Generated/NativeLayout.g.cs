@@ -124,7 +124,7 @@ internal static unsafe class NativeLayout
         entries.Add(new("tf_stats.asserts", (uint)sizeof(ulong), (uint)((byte*)&s10.Asserts - (byte*)&s10)));
         entries.Add(new("tf_stats.ticks", (uint)sizeof(ulong), (uint)((byte*)&s10.Ticks - (byte*)&s10)));
         entries.Add(new("tf_stats.retransmissions", (uint)sizeof(ulong), (uint)((byte*)&s10.Retransmissions - (byte*)&s10)));
-        entries.Add(new("tf_stats.drops", (uint)sizeof(UInt64Array29), (uint)((byte*)&s10.Drops - (byte*)&s10)));
+        entries.Add(new("tf_stats.drops", (uint)sizeof(UInt64Array30), (uint)((byte*)&s10.Drops - (byte*)&s10)));
         entries.Add(new("tf_stats.flows", (uint)sizeof(uint), (uint)((byte*)&s10.Flows - (byte*)&s10)));
         entries.Add(new("tf_stats.flows_pending", (uint)sizeof(uint), (uint)((byte*)&s10.FlowsPending - (byte*)&s10)));
         entries.Add(new("tf_stats.flows_half_open", (uint)sizeof(uint), (uint)((byte*)&s10.FlowsHalfOpen - (byte*)&s10)));

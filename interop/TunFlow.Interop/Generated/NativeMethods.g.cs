@@ -136,7 +136,7 @@ internal static unsafe partial class NativeMethods
 
     /// <summary>
     /// [lock] Answers a pending SYN with SYN-ACK. TF_EVENT_OPEN follows, or
-    /// TF_EVENT_CLOSED. TF_E_LIMIT: too many half-open flows (the SYN stays pending).
+    /// TF_EVENT_CLOSED.
     /// </summary>
     /// <remarks><c>int32_t tf_flow_accept(uint32_t stack, uint64_t now, uint64_t id)</c></remarks>
     [LibraryImport(LibraryName)]

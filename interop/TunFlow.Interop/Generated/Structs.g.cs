@@ -134,13 +134,16 @@ internal unsafe struct TfConfig
     /// <summary>TCP flows in any state, pending ones included</summary>
     internal uint MaxFlows;
 
-    /// <summary>flows whose SYN waits for tf_flow_accept</summary>
+    /// <summary>
+    /// flows whose SYN waits for tf_flow_accept; half of them, and as many (at least
+    /// 100) new ones a second, of sources that have not completed a handshake lately
+    /// </summary>
     internal uint MaxPending;
 
     /// <summary>of these, per source address</summary>
     internal uint MaxPendingSource;
 
-    /// <summary>accepted, handshake not yet complete</summary>
+    /// <summary>accepted, handshake not yet complete; the oldest makes room</summary>
     internal uint MaxHalfOpen;
 
     /// <summary>UDP sessions; the least recently used one makes room</summary>
@@ -247,7 +250,7 @@ internal unsafe struct TfDatagram
     internal byte* Data;
 }
 
-/// <remarks><c>tf_stats, 376 bytes</c></remarks>
+/// <remarks><c>tf_stats, 384 bytes</c></remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TfStats
 {
@@ -291,7 +294,7 @@ internal unsafe struct TfStats
     internal ulong Retransmissions;
 
     /// <summary>by tf_drop</summary>
-    internal UInt64Array29 Drops;
+    internal UInt64Array30 Drops;
 
     /// <summary>living slots, pending and orphaned included</summary>
     internal uint Flows;

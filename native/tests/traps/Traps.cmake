@@ -21,8 +21,11 @@ set(traps
   "ISN isns_of_other_tuples_tell_nothing isn_depends_on_the_secret"
   "ACK_RANGE data_with_an_impossible_ack_is_refused"
   "RATE_LIMIT challenge_acks_are_rate_limited icmp_errors_are_rate_limited echo_replies_are_rate_limited"
-  "PENDING_CAP pending_caps_hold syn_flood_stays_under_the_caps"
+  "PENDING_CAP pending_caps_hold proven_sources_have_places_of_their_own"
+  # The caps, or the share of those that nobody knows: either holds a flood.
+  "PENDING_CAP+PROVEN_SOURCE syn_flood_stays_under_the_caps"
   "HALF_OPEN_CAP half_open_cap_holds"
+  "PROVEN_SOURCE proven_sources_have_places_of_their_own syn_flood_stays_under_the_caps"
   "BUDGET byte_budget_is_hard"
   "OOSEQ_LIMIT out_of_order_crumbs_stay_under_the_cap"
   "REASSEMBLY_LIMIT reassembly_stays_under_its_cap tiny_fragments_stay_under_the_cap"

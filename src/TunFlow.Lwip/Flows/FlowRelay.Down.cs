@@ -100,6 +100,7 @@ internal sealed partial class FlowRelay
                 FreeBlock();
             }
 
+            Volatile.Write(ref _bytesDown, _bytesDown + read);
             Interlocked.Add(ref _context.Counters.StreamBytesDown, read);
             AdaptBlockSize(read);
         }

@@ -44,6 +44,7 @@ internal sealed partial class FlowRelay
             }
 
             received.Written();
+            Volatile.Write(ref _bytesUp, _bytesUp + chunk.Length);
             Interlocked.Add(ref _context.Counters.StreamBytesUp, chunk.Length);
         }
     }

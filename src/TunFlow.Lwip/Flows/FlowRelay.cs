@@ -1,10 +1,12 @@
+using System.Net.Sockets;
+using TunFlow.Interop;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip;
 
 /// <summary>Takes a flow from its SYN to its end: dials, answers, copies both directions, passes on how they ended.</summary>
 /// <remarks>
-/// <para>Theory of operation. One task per flow (<see cref="RunAsync"/>): dial, then accept or refuse, then two pumps. A pump ends in one of three ways
+/// <para>Theory of operation. One task per flow (<see cref="RunAsync"/>): policy, dial and answer in the order of the <see cref="AcceptMode"/>, then two pumps. A pump ends in one of three ways
 /// (<see cref="PumpEnd"/>), and the pair of ends decides what both sides get to see:</para>
 /// <code>
 ///   app FIN            up ends     -> upstream.CompleteWrites, down goes on
@@ -25,15 +27,35 @@ internal sealed partial class FlowRelay
 
     private readonly LwipFlow _flow;
     private readonly DeviceContext _context;
-    private CallLimit? _dialLimit;
+    private CallLimit? _callLimit;
     private StreamConnection? _upstream;
+    private readonly long _started;
+    private FlowState _state;
+    private bool _accepted;
+    private long _bytesUp;
+    private long _bytesDown;
     private bool _upstreamAborted;
 
     private FlowRelay(LwipFlow flow, DeviceContext context)
     {
         _flow = flow;
         _context = context;
+        _started = context.Options.TimeProvider.GetTimestamp();
     }
+
+    /// <summary>This flow for <see cref="LwipDevice.GetFlows"/>.</summary>
+    public FlowSnapshot ToSnapshot(in TfFlowDetails details) => new()
+    {
+        Id = _flow.Id,
+        Protocol = ProtocolType.Tcp,
+        Source = _flow.Source,
+        Destination = _flow.Destination,
+        State = _flow.IsClosed ? FlowState.Closing : _state,
+        Age = _context.Options.TimeProvider.GetElapsedTime(_started),
+        BytesUp = Volatile.Read(ref _bytesUp),
+        BytesDown = Volatile.Read(ref _bytesDown),
+        NativeBytes = details.NativeBytes,
+    };
 
     /// <summary>Queues the relay of a new flow; runs no user code here.</summary>
     public static void Start(LwipFlow flow, DeviceContext context)
@@ -41,6 +63,7 @@ internal sealed partial class FlowRelay
         FlowRelay relay = new(flow, context);
         context.Work.Enter();
         flow.Linger = context.Options.LingerTimeout;
+        flow.Relay = relay;
         flow.Broken = relay.OnBroken;
         ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), relay, preferLocal: false);
     }
@@ -49,12 +72,10 @@ internal sealed partial class FlowRelay
     {
         try
         {
-            if (await DialAsync().ConfigureAwait(false) is { } upstream)
-            {
-                Volatile.Write(ref _upstream, upstream);
-                if (await AcceptAsync().ConfigureAwait(false))
-                    await RelayAsync(upstream).ConfigureAwait(false);
-            }
+            if (_flow.IsClosed)
+                _flow.Refuse(TfRefusal.Silent);
+            else if (await OpenAsync().ConfigureAwait(false))
+                await RelayAsync(Volatile.Read(ref _upstream)!).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -72,14 +93,17 @@ internal sealed partial class FlowRelay
 
     private async Task RelayAsync(StreamConnection upstream)
     {
+        _state = FlowState.Open;
         Task<PumpEnd> up = PumpUpAsync(upstream);
         Task<PumpEnd> down = PumpDownAsync(upstream);
         Task<PumpEnd> first = await Task.WhenAny(up, down).ConfigureAwait(false);
         PumpEnd firstEnd = await first.ConfigureAwait(false);
+        _state = firstEnd == PumpEnd.Orderly ? FlowState.HalfClosed : FlowState.Closing;
         Task<PumpEnd> second = first == up ? down : up;
         if (firstEnd != PumpEnd.Orderly)
             await UnblockAsync(second, firstEnd, wasWriting: first == up).ConfigureAwait(false);
         PumpEnd secondEnd = await second.ConfigureAwait(false);
+        _state = FlowState.Closing;
 
         if (firstEnd == PumpEnd.Orderly && secondEnd == PumpEnd.Orderly)
             return;
@@ -149,11 +173,8 @@ internal sealed partial class FlowRelay
 
     private void Break()
     {
-        if (Interlocked.Exchange(ref _dialLimit, null) is { } limit)
-        {
-            limit.Cancel();
-            limit.Dispose();
-        }
+        if (Interlocked.Exchange(ref _callLimit, null) is { } limit)
+            CancelCall(limit);
 
         AbortUpstream();
     }

@@ -56,6 +56,9 @@ internal sealed partial class LwipFlow : StreamConnection, IStackEndpoint
 
     public ulong Id { get; }
 
+    /// <summary>Who relays it, once somebody does.</summary>
+    public FlowRelay? Relay { get; set; }
+
     /// <summary>Told of a flow that ended by anything but an orderly end. Runs on the thread that entered the stack: it must only queue work.</summary>
     public Action<LwipFlow>? Broken { get; set; }
 
@@ -138,6 +141,13 @@ internal sealed partial class LwipFlow : StreamConnection, IStackEndpoint
                 return false;
             await _writeSignal.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Waits until the application has sent something, ended its side, or the flow ended.</summary>
+    public async ValueTask WaitPayloadAsync(CancellationToken cancellationToken)
+    {
+        while ((Volatile.Read(ref _seen) & ReadFlags) == 0)
+            await _readSignal.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits until the application acknowledged everything written, or the flow ended.</summary>

@@ -16,6 +16,7 @@ internal sealed unsafe class OutputPusher
     private readonly FinalOutput _final;
     private readonly IOutputSink _sink;
     private int _token;
+    private bool _closed;
 
     public OutputPusher(LwipStack stack, FinalOutput final, IOutputSink sink)
     {
@@ -24,15 +25,28 @@ internal sealed unsafe class OutputPusher
         _sink = sink;
     }
 
+    /// <summary>Passes nothing to the sink from when this returns. What waits is for whoever takes the sink's place, and looks once when he does.</summary>
+    public void Close()
+    {
+        // The holder waits for nothing, so this spin is as short as a batch.
+        SpinWait spin = default;
+        while (Interlocked.CompareExchange(ref _token, 1, 0) != 0)
+            spin.SpinOnce();
+        _closed = true;
+        Interlocked.Exchange(ref _token, 0);
+    }
+
     public void Drain()
     {
         while (_stack.HasOutput || _final.HasOutput)
         {
             if (Interlocked.CompareExchange(ref _token, 1, 0) != 0)
                 return;
-            bool progress;
+            bool progress = false;
             try
             {
+                if (_closed)
+                    return;
                 progress = DrainHeld();
             }
             finally

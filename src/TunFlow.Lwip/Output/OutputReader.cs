@@ -13,7 +13,7 @@ internal sealed class OutputReader : IDisposable
 
     private readonly LwipStack _stack;
     private readonly FinalOutput _final;
-    private readonly PacketOffloads _offloads;
+    private volatile PacketOffloads _offloads;
     private readonly AsyncSignal _signal = new();
     private readonly nint[] _taken = new nint[BatchSize];
     private int _next;
@@ -28,6 +28,9 @@ internal sealed class OutputReader : IDisposable
         _final = final;
         _offloads = offloads;
     }
+
+    /// <summary>What batches may leave undone.</summary>
+    public PacketOffloads Offloads { set => _offloads = value; }
 
     /// <summary>There may be packets.</summary>
     public void Wake() => _signal.Set();
@@ -171,6 +174,16 @@ internal sealed class OutputReader : IDisposable
         NativeMethods.tf_output_free(&entry, 1);
         _taken[_next++] = 0;
         _segment = 0;
+    }
+
+    /// <summary>Frees what was taken and not read, because a sink takes the output from now on and nobody may read for long. No read may be running.</summary>
+    public void Drop()
+    {
+        if (Interlocked.CompareExchange(ref _reading, 1, 0) != 0)
+            return;
+        while (_next < _count)
+            Advance();
+        Volatile.Write(ref _reading, 0);
     }
 
     /// <summary>Frees what was taken and not read. No read may be running.</summary>

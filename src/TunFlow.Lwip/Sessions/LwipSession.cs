@@ -13,7 +13,9 @@ internal sealed unsafe class LwipSession : IStackEndpoint
     private readonly IStackOwner _owner;
     private readonly AsyncSignal _signal = new();
     private readonly TfEndpoint _source;
+    private IPEndPoint? _sourceEndPoint;
     private uint _news;
+    private long _bytesDown;
     private bool _closed;
 
     public LwipSession(LwipStack stack, ulong id, in TfEndpoint source, IStackOwner owner)
@@ -27,7 +29,13 @@ internal sealed unsafe class LwipSession : IStackEndpoint
     public ulong Id { get; }
 
     /// <summary>The application's endpoint.</summary>
-    public IPEndPoint Source => EndpointConversion.ToEndPoint(in _source);
+    public IPEndPoint Source => _sourceEndPoint ??= EndpointConversion.ToEndPoint(in _source);
+
+    /// <summary>Payload bytes sent to the application.</summary>
+    public long BytesDown => Interlocked.Read(ref _bytesDown);
+
+    /// <summary>Who carries its datagrams, once somebody does.</summary>
+    public SessionRelay? Relay { get; set; }
 
     /// <summary>Told when the native session is over. Runs on the thread that entered the stack: it must only queue work.</summary>
     public Action<LwipSession>? Broken { get; set; }
@@ -62,7 +70,13 @@ internal sealed unsafe class LwipSession : IStackEndpoint
     public int Receive(Span<nint> datagrams) => _stack.Receive(this, datagrams);
 
     /// <summary>Sends a datagram to the application. A negative result is a native status.</summary>
-    public int Send(IPEndPoint source, ReadOnlySpan<byte> payload) => _stack.Send(this, EndpointConversion.FromEndPoint(source), payload);
+    public int Send(IPEndPoint source, ReadOnlySpan<byte> payload)
+    {
+        int status = _stack.Send(this, EndpointConversion.FromEndPoint(source), payload);
+        if (status >= 0)
+            Interlocked.Add(ref _bytesDown, payload.Length);
+        return status;
+    }
 
     public void Refuse(nint datagram, TfRefusal refusal) => _stack.RefuseDatagram(this, (TfDatagram*)datagram, refusal);
 

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using TunFlow.Interop;
 using TunFlow.Network;
@@ -24,8 +26,10 @@ internal sealed partial class SessionRelay
     private readonly NativeMemory _window = new();
     private readonly EndPointCache _endPoints = new();
     private readonly nint[] _batch = new nint[BatchSize];
-    private SessionReceiver? _receiver;
-    private IPacketRequestSender? _sender;
+    private readonly FlowPolicy? _policy;
+    private readonly long _started;
+    private long _bytesUp;
+    private bool _everOpen;
     private int _next;
     private int _count;
     private bool _seenOther;
@@ -37,13 +41,28 @@ internal sealed partial class SessionRelay
         _context = context;
         // The source may be disposed by the time somebody asks it for its token.
         _ended = _lifetime.Token;
+        _policy = context.Options.Policy;
+        _started = context.Options.TimeProvider.GetTimestamp();
     }
+
+    /// <summary>This session for <see cref="LwipDevice.GetFlows"/>.</summary>
+    public FlowSnapshot ToSnapshot() => new()
+    {
+        Id = _session.Id,
+        Protocol = ProtocolType.Udp,
+        Source = _session.Source,
+        State = _session.IsClosed ? FlowState.Closing : _everOpen ? FlowState.Open : FlowState.Opening,
+        Age = _context.Options.TimeProvider.GetElapsedTime(_started),
+        BytesUp = Volatile.Read(ref _bytesUp),
+        BytesDown = _session.BytesDown,
+    };
 
     /// <summary>Queues the relay of a new session; runs no user code here.</summary>
     public static void Start(LwipSession session, DeviceContext context)
     {
         SessionRelay relay = new(session, context);
         context.Work.Enter();
+        session.Relay = relay;
         session.Broken = relay.OnBroken;
         ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), relay, preferLocal: false);
     }
@@ -69,7 +88,7 @@ internal sealed partial class SessionRelay
         {
             FreeBatch();
             _session.Close();
-            await EndProxySessionAsync().ConfigureAwait(false);
+            await EndRoutesAsync().ConfigureAwait(false);
             _context.Work.Exit();
         }
     }
@@ -86,7 +105,7 @@ internal sealed partial class SessionRelay
                 return true;
             if (_session.IsClosed)
                 return false;
-            if (_receiver is { IsDisposed: true })
+            if (await EndFinishedAsync().ConfigureAwait(false))
             {
                 if (_session.TryCloseEmpty(out _batch[0]))
                     return false;
@@ -101,19 +120,57 @@ internal sealed partial class SessionRelay
     /// <summary>Sends the next datagram of the batch. False when the session can't go on.</summary>
     private async ValueTask<bool> SendAsync()
     {
-        bool renewed = false;
-        while (true)
+        if (_context.IsLoop(_session.Source, DestinationOf(_batch[_next])))
         {
-            if (_sender is null || _receiver is not { IsDisposed: false })
+            Skip(TfRefusal.Reset);
+            return true;
+        }
+
+        IPacketProxy? chosen = null;
+        if (_policy is { } policy)
+        {
+            FlowDecision decision = await DecideAsync(policy, DestinationOf(_batch[_next])).ConfigureAwait(false);
+            if (_session.IsClosed)
+                return false;
+            if (decision.Verdict != FlowVerdict.Accept)
             {
-                await EndProxySessionAsync().ConfigureAwait(false);
-                if (!await OpenProxySessionAsync().ConfigureAwait(false))
+                Interlocked.Increment(ref _context.Counters.PolicyRefusals);
+                Skip(decision.Verdict == FlowVerdict.Drop ? null : Refusals.From(decision.Error));
+                return true;
+            }
+
+            chosen = decision.PacketProxy;
+        }
+
+        ProxySession route = RouteFor(chosen);
+        for (bool renewed = false; ; renewed = true)
+        {
+            if (route.Sender is null)
+            {
+                await route.EndAsync().ConfigureAwait(false);
+                NetworkError? error = await route.OpenAsync().ConfigureAwait(false);
+                // Break may have looked for the sender before it was stored; the pump's end disposes it then.
+                if (_session.IsClosed)
                     return false;
+                if (error is { } reason)
+                {
+                    // Without a policy there is one proxy, and nothing of what waits can be carried.
+                    if (_policy is null)
+                    {
+                        RefuseWaiting(Refusals.From(reason));
+                        return false;
+                    }
+
+                    Skip(Refusals.From(reason));
+                    return true;
+                }
             }
 
             try
             {
-                await Send(_batch[_next]).ConfigureAwait(false);
+                await Send(_batch[_next], route).ConfigureAwait(false);
+                _everOpen = true;
+                Volatile.Write(ref _bytesUp, _bytesUp + LengthOf(_batch[_next]));
                 Interlocked.Increment(ref _context.Counters.DatagramsUp);
                 FreeNext();
                 return true;
@@ -126,25 +183,33 @@ internal sealed partial class SessionRelay
                 NetworkError error = _context.Report(exception);
                 if (error == NetworkError.Closed && !renewed)
                 {
-                    renewed = true;
-                    await EndProxySessionAsync().ConfigureAwait(false);
+                    await route.EndAsync().ConfigureAwait(false);
                     continue;
                 }
 
                 Interlocked.Increment(ref _context.Counters.DatagramsFailed);
-                if (DatagramRefusal(error) is { } refusal)
-                    _session.Refuse(_batch[_next], refusal);
-                FreeNext();
+                Skip(DatagramRefusal(error));
                 return true;
             }
         }
     }
 
-    private unsafe ValueTask Send(nint datagram)
+    private void Skip(TfRefusal? refusal)
+    {
+        if (refusal is { } answer)
+            _session.Refuse(_batch[_next], answer);
+        FreeNext();
+    }
+
+    private unsafe IPEndPoint DestinationOf(nint datagram) => _endPoints.Get(in ((TfDatagram*)datagram)->Destination);
+
+    private static unsafe uint LengthOf(nint datagram) => ((TfDatagram*)datagram)->Length;
+
+    private unsafe ValueTask Send(nint datagram, ProxySession route)
     {
         TfDatagram* native = (TfDatagram*)datagram;
         AdaptIdle(native->Destination.Port);
-        IPacketRequestSender sender = _sender ?? throw new NetworkException(NetworkError.Closed);
+        IPacketRequestSender sender = route.Sender ?? throw new NetworkException(NetworkError.Closed);
         return sender.WriteToAsync(
             _window.Attach(native->Data, (int)native->Length), _endPoints.Get(in native->Destination), _ended);
     }

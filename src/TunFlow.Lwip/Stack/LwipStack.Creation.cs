@@ -33,12 +33,16 @@ internal sealed unsafe partial class LwipStack
         config.IcmpPerSecond = (uint)options.IcmpPerSecond;
         config.MaxBytes = (ulong)options.MaxNativeBytes;
         config.PendingTimeout = StackClock.ToMicroseconds(options.DialTimeout + PendingMargin);
+        config.HalfOpenTimeout = StackClock.ToMicroseconds(options.HalfOpenTimeout);
+        config.TimeWait = StackClock.ToMicroseconds(options.TimeWait);
         config.IdleTimeout = StackClock.ToMicrosecondsOrNever(options.IdleTimeout);
         config.KeepaliveInterval = StackClock.ToMicrosecondsOrNever(options.KeepAliveInterval);
         config.SessionIdle = StackClock.ToMicroseconds(options.UdpIdleTimeout);
         TfStackFlags flags = 0;
         if (options.AnswerEcho)
             flags |= TfStackFlags.EchoReply;
+        if (!options.VerifyChecksums)
+            flags |= TfStackFlags.TrustChecksums;
         if ((options.ReadOffloads & PacketOffloads.TcpSegmentation) != 0)
             flags |= TfStackFlags.Coalesce;
         config.Flags = (uint)flags;

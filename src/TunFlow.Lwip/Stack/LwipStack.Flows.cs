@@ -152,7 +152,8 @@ internal sealed unsafe partial class LwipStack
     /// <summary>Bytes per segment; 0 when the flow is gone.</summary>
     public int GetMss(LwipFlow flow) => (int)GetDetails(flow).Mss;
 
-    private TfFlowDetails GetDetails(LwipFlow flow)
+    /// <summary>All zero when the flow is gone.</summary>
+    public TfFlowDetails GetDetails(LwipFlow flow)
     {
         TfFlowDetails details = default;
         if (TryEnter())

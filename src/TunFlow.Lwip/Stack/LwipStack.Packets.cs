@@ -36,6 +36,34 @@ internal sealed unsafe partial class LwipStack
     /// <summary>Null when the byte budget, or the end of the stack, forbids it.</summary>
     public byte* AllocateBlock(int capacity) => NativeMethods.tf_block_alloc(_index, (uint)capacity);
 
+    /// <summary>Changes the MTU of packets and connections from now on.</summary>
+    public void SetMtu(int mtu)
+    {
+        if (!TryEnter())
+            return;
+        _ = NativeMethods.tf_stack_set_mtu(_index, (uint)mtu);
+        _gate.Exit();
+    }
+
+    /// <summary>Resets every flow and ends every session; the stack goes on.</summary>
+    public void AbortAll()
+    {
+        if (!TryEnter())
+            return;
+        _ = NativeMethods.tf_stack_abort_all(_index, _now);
+        Leave();
+    }
+
+    /// <summary>Runs what became due, without waiting for the timer.</summary>
+    public void Tick() => OnTimer();
+
+    /// <summary>The flows and sessions of this moment.</summary>
+    public (LwipFlow[] Flows, LwipSession[] Sessions) Snapshot()
+    {
+        lock (_gate)
+            return (_flows.ToArray(), _sessions.ToArray());
+    }
+
     /// <summary>A consistent snapshot; of a destroyed stack the last one.</summary>
     public void GetStatistics(out TfStats stats)
     {

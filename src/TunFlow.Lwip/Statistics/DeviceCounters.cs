@@ -4,6 +4,7 @@ namespace TunFlow.Lwip;
 internal sealed class DeviceCounters
 {
     public long Dials;
+    public long DialsSucceeded;
     public long DialsFailed;
     public long DialsTimedOut;
     public long DialsCancelled;
@@ -16,6 +17,9 @@ internal sealed class DeviceCounters
     public long DatagramsDown;
     public long DatagramsFailed;
     public long Oversized;
+    public long LoopsRefused;
+    public long PolicyRefusals;
+    public long PolicyFailures;
 
     public static void Add(ref long counter, long value = 1) => Interlocked.Add(ref counter, value);
 

@@ -42,16 +42,19 @@ public sealed record LwipStatistics
     /// <summary>Flows reset by this device: upstream errors, aborts, timeouts.</summary>
     public long FlowsReset { get; init; }
 
-    /// <summary>Dials started.</summary>
+    /// <summary>Dials started. Those that have ended either succeeded or failed.</summary>
     public long Dials { get; init; }
 
-    /// <summary>Dials that failed, time-outs included.</summary>
+    /// <summary>Dials that made a connection.</summary>
+    public long DialsSucceeded { get; init; }
+
+    /// <summary>Dials that failed, those that timed out or were given up included.</summary>
     public long DialsFailed { get; init; }
 
     /// <summary>Dials that took longer than <see cref="LwipDeviceOptions.DialTimeout"/>.</summary>
     public long DialsTimedOut { get; init; }
 
-    /// <summary>Dials given up because the application or the device went away first.</summary>
+    /// <summary>Dials given up because the application or the device went away first, or the dialer was replaced; the flow is then dialled anew.</summary>
     public long DialsCancelled { get; init; }
 
     /// <summary>Payload bytes passed from applications to TCP upstreams.</summary>
@@ -65,6 +68,15 @@ public sealed record LwipStatistics
 
     /// <summary>Exceptions of dialers, streams and packet proxies that are no network errors: bugs outside this library. Each ended its flow or datagram only.</summary>
     public long UnexpectedExceptions { get; init; }
+
+    /// <summary>Connection attempts and datagrams to <see cref="LwipDeviceOptions.ProxyEndPoints"/>: the tunnel's own traffic, refused.</summary>
+    public long LoopsRefused { get; init; }
+
+    /// <summary>Connection attempts and datagrams that the policy refused or dropped.</summary>
+    public long PolicyRefusals { get; init; }
+
+    /// <summary>Times that the policy failed or took too long; the flow was refused. Of a datagram also counted in <see cref="PolicyRefusals"/>.</summary>
+    public long PolicyFailures { get; init; }
 
     /// <summary>UDP sessions that exist now.</summary>
     public int Sessions { get; init; }

@@ -66,7 +66,7 @@ public enum PacketDropReason
     /// <summary><see cref="LwipDeviceOptions.MaxFlows"/> is reached.</summary>
     FlowLimit = 20,
 
-    /// <summary><see cref="LwipDeviceOptions.MaxPendingDials"/> or <see cref="LwipDeviceOptions.MaxPendingDialsPerSource"/> is reached.</summary>
+    /// <summary><see cref="LwipDeviceOptions.MaxPendingDials"/> or <see cref="LwipDeviceOptions.MaxPendingDialsPerSource"/> is reached, or the share or rate of sources that have not completed a handshake lately.</summary>
     PendingLimit = 21,
 
     /// <summary>The byte budget of a flow.</summary>
@@ -90,6 +90,9 @@ public enum PacketDropReason
     /// <summary>Data for a flow whose reading side was given up.</summary>
     ClosedFlow = 28,
 
+    /// <summary>A handshake that was given up for a younger one, because too many were under way.</summary>
+    HalfOpenLimit = 29,
+
     /// <summary>A batch entry larger than the MTU, or with an offload that isn't supported; never reached the native stack.</summary>
-    Oversized = 29,
+    Oversized = 30,
 }

@@ -35,22 +35,47 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         _stack = stack;
         _blocks = new InputBlocks(stack);
         _offloads = tun.SupportedOffloads;
-        stack.AttachSink(this);
+        try
+        {
+            _tun.ClaimReader();
+        }
+        catch
+        {
+            _stop.Dispose();
+            throw;
+        }
     }
 
     public Task Completion => _completion.Task;
 
     public void Start()
     {
-        _tun.ClaimReader();
-        _thread = new Thread(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
-        _thread.Start();
+        _stack.AttachSink(this);
+        Thread thread = new(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
+        thread.Start();
+        _thread = thread;
+    }
+
+    public void Fail(Exception exception)
+    {
+        if (_thread is { IsAlive: true } || !_completion.TrySetException(exception))
+            return;
+        _stack.DetachSink();
+        _blocks.Free();
+        _tun.ReleaseReader();
     }
 
     public void StopInput()
     {
         _stopping = true;
         _stop.Set();
+    }
+
+    public async ValueTask DetachAsync()
+    {
+        StopInput();
+        await StopAsync().ConfigureAwait(false);
+        _stack.DetachSink();
     }
 
     public async ValueTask StopAsync()
@@ -84,9 +109,9 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         }
 
         if (failure is null)
-            _completion.SetResult();
+            _completion.TrySetResult();
         else
-            _completion.SetException(failure);
+            _completion.TrySetException(failure);
     }
 
     /// <summary>One batch, or one wait. False at the end.</summary>

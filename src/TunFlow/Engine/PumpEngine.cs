@@ -42,11 +42,24 @@ internal sealed class PumpEngine : IPacketEngine
             _completion.TrySetResult();
     }
 
+    public void Fail(Exception exception) => _completion.TrySetException(exception);
+
     public void StopInput()
     {
         Volatile.Write(ref _stopping, 1);
         if (_input is { } input)
             _ = input.DisposeAsync().AsTask();
+    }
+
+    public async ValueTask DetachAsync()
+    {
+        Volatile.Write(ref _stopping, 1);
+        if (_input is not { } input || _output is not { } output)
+            return;
+        // A device whose calls hang keeps its pump, which then finds nothing more to do.
+        await Task.WhenAll(input.DisposeAsync().AsTask(), output.DisposeAsync().AsTask())
+            .WaitAsync(OutputBound).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _completion.TrySetResult();
     }
 
     public async ValueTask StopAsync()

@@ -1,3 +1,4 @@
+using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
 
@@ -87,5 +88,18 @@ internal sealed class OptionsTests
             Assert.That(Enum.IsDefined((PacketDropReason)value), Is.True, name);
         Assert.That((int)PacketDropReason.OutputFull, Is.EqualTo((int)Interop.TfDrop.OutputFull));
         Assert.That((int)PacketDropReason.SessionQueue, Is.EqualTo((int)Interop.TfDrop.SessionQueue));
+    }
+
+    [Test]
+    public void Endpoints_of_the_own_proxy_are_checked_and_copied()
+    {
+        LwipDeviceOptions withNull = new() { ProxyEndPoints = [null!] };
+        Assert.That(withNull.Validate, Throws.InstanceOf<ArgumentException>().With.Property(nameof(ArgumentException.ParamName)).EqualTo(nameof(LwipDeviceOptions.ProxyEndPoints)));
+
+        IPEndPoint mutable = IPEndPoint.Parse("192.0.2.1:443");
+        LoopGuard guard = new([mutable, IPEndPoint.Parse("[fe80::1%3]:443")]);
+        mutable.Port = 80;
+        Assert.That(guard.IsOwn(IPEndPoint.Parse("192.0.2.1:443")), Is.True);
+        Assert.That(guard.IsOwn(IPEndPoint.Parse("[fe80::1]:443")), Is.True, "packets carry no zone");
     }
 }

@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
@@ -16,8 +15,8 @@ internal sealed class StormTests
     public async Task Flows_and_sessions_of_all_fates_leave_nothing_behind(int seed)
     {
         NativeLibraryRequirement.Check();
-        StormDialer dialer = new();
-        FakePacketProxy proxy = new() { OnDatagram = EchoOrFail };
+        StormDialer dialer = new([]);
+        FakePacketProxy proxy = new() { OnDatagram = StormDatagrams.EchoOrFail };
         await using LwipDevice device = new(dialer, proxy, new LwipDeviceOptions { UdpIdleTimeout = TimeSpan.FromMilliseconds(300), LingerTimeout = TimeSpan.FromSeconds(1) });
         PacketLink link = new(device);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => LiveAsync(link, new Random((seed * 100) + i), i)))).WaitAsync(TimeSpan.FromSeconds(60));
@@ -35,8 +34,8 @@ internal sealed class StormTests
     public async Task Disposing_in_the_middle_ends_everything(int seed)
     {
         NativeLibraryRequirement.Check();
-        StormDialer dialer = new();
-        FakePacketProxy proxy = new() { OnDatagram = EchoOrFail };
+        StormDialer dialer = new([]);
+        FakePacketProxy proxy = new() { OnDatagram = StormDatagrams.EchoOrFail };
         LwipDevice device = new(dialer, proxy);
         PacketLink link = new(device);
         Task[] lives = [.. Enumerable.Range(0, 8).Select(i => Task.Run(() => LiveAsync(link, new Random((seed * 100) + i), i)))];
@@ -52,22 +51,6 @@ internal sealed class StormTests
         await Eventually.HoldsAsync(() => dialer.Upstreams.All(u => u.Disposals == 1), "every upstream disposed once");
         await Eventually.HoldsAsync(() => proxy.Sessions.All(s => s.Disposals == 1), "every sender disposed once");
         await Eventually.HoldsAsync(() => device.IsReleased, "release of the native stack");
-    }
-
-    private static ValueTask EchoOrFail(FakeSession session, ReadOnlyMemory<byte> payload, IPEndPoint destination) => payload.Span[0] switch
-    {
-        < 200 => session.Receiver.WriteFromAsync(payload, destination),
-        < 210 => throw new NetworkException(NetworkError.PortUnreachable),
-        < 220 => throw new NetworkException(NetworkError.Closed),
-        < 230 => session.Receiver.DisposeAsync(),
-        < 240 => EndAsync(session),
-        _ => throw new InvalidOperationException(),
-    };
-
-    private static async ValueTask EndAsync(FakeSession session)
-    {
-        await session.Receiver.DisposeAsync();
-        throw new ObjectDisposedException(nameof(FakeSession));
     }
 
     private static async Task LiveAsync(PacketLink link, Random random, int number)
@@ -110,48 +93,6 @@ internal sealed class StormTests
                     await peer.WaitAsync(() => peer.FinReceived || peer.WasReset || peer.LinkEnded, TimeSpan.FromSeconds(20));
                     break;
             }
-        }
-    }
-
-    private sealed class StormDialer : IStreamDialer
-    {
-        private int _count;
-
-        public System.Collections.Concurrent.ConcurrentBag<FakeUpstream> Upstreams { get; } = [];
-
-        public async ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default)
-        {
-            int fate = Interlocked.Increment(ref _count) % 10;
-            if (fate == 0)
-                throw new NetworkException(NetworkError.ConnectionRefused);
-            if (fate < 5)
-                await Task.Delay(fate, cancellationToken);
-            FakeUpstream upstream = new();
-            Upstreams.Add(upstream);
-            _ = ServeAsync(upstream, fate);
-            return upstream;
-        }
-
-        private static async Task ServeAsync(FakeUpstream upstream, int fate)
-        {
-            long received = 0;
-            while (true)
-            {
-                ReadResult result = await upstream.Received.ReadAsync();
-                received += result.Buffer.Length;
-                upstream.Received.AdvanceTo(result.Buffer.End);
-                if (fate == 6 && received > 5000)
-                    upstream.WriteError = new NetworkException(NetworkError.ConnectionReset);
-                if (result.IsCompleted)
-                    break;
-                if (fate is 7 or 8)
-                    await upstream.Answers.WriteAsync(new byte[2000]);
-            }
-
-            if (fate == 9)
-                upstream.ReadError = new NetworkException(NetworkError.ConnectionReset);
-            await upstream.Answers.WriteAsync(new byte[10_000]);
-            await upstream.Answers.CompleteAsync();
         }
     }
 }

@@ -15,12 +15,15 @@ internal sealed class FakePacketProxy : IPacketProxy
 
     public ConcurrentQueue<FakeSession> Sessions { get; } = new();
 
+    /// <summary>Whether sessions keep what they get.</summary>
+    public bool Records { get; set; } = true;
+
     public int Calls => Volatile.Read(ref _calls);
 
     public async ValueTask<IPacketRequestSender> NewSessionAsync(IPacketResponseReceiver receiver, CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _calls);
-        FakeSession session = new(this, receiver);
+        FakeSession session = new(this, receiver) { Record = Records };
         if (OnOpen is { } open)
             await open(session, cancellationToken);
         Sessions.Enqueue(session);

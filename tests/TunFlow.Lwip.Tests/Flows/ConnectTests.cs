@@ -149,6 +149,9 @@ internal sealed class ConnectTests : DeviceFixture
     [Test]
     public async Task Dials_at_once_are_capped_by_source_and_in_all()
     {
+        // Sources that have completed a handshake share all places, others half of them.
+        for (int source = 1; source <= 5; source++)
+            Assert.That(await Link.CreatePeer(Server4, new IPEndPoint(IPAddress.Parse($"10.9.1.{source}"), 20_000)).ConnectAsync(), Is.True);
         Dialer.OnDial = static async (_, token) =>
         {
             await Task.Delay(Timeout.Infinite, token);
@@ -162,10 +165,29 @@ internal sealed class ConnectTests : DeviceFixture
 
         LwipStatistics statistics = Statistics;
         Assert.That((statistics.FlowsPending, statistics.Drops[PacketDropReason.PendingLimit]), Is.EqualTo((1024, 1500L - 1024)));
-        await Eventually.HoldsAsync(() => Dialer.Calls == 1024, "all dials");
-        Assert.That(Dialer.Calls, Is.EqualTo(1024));
-        await AdvanceAsync(TimeSpan.FromSeconds(11), () => Statistics.Flows == 0);
-        await Eventually.HoldsAsync(() => Statistics is { Flows: 0, DialsTimedOut: 1024 }, "all flows are gone");
+        await Eventually.HoldsAsync(() => Dialer.Calls == 5 + 1024, "all dials");
+        await AdvanceAsync(TimeSpan.FromSeconds(11), () => Statistics.Flows == 5);
+        await Eventually.HoldsAsync(() => Statistics is { Flows: 5, DialsTimedOut: 1024 }, "all flows are gone");
+    }
+
+    [Test]
+    public async Task Made_up_sources_leave_half_of_the_places_to_known_ones()
+    {
+        await ConnectAsync();
+        Dialer.OnDial = static async (_, token) =>
+        {
+            await Task.Delay(Timeout.Infinite, token);
+            return null!;
+        };
+        for (int i = 0; i < 2000; i++)
+            Link.CreatePeer(Server4, new IPEndPoint(new IPAddress([10, 8, (byte)(i >> 8), (byte)i]), 20_000)).SendSyn();
+        Assert.That((Statistics.FlowsPending, Statistics.Drops[PacketDropReason.PendingLimit]), Is.EqualTo((512, 2000L - 512)));
+        await Eventually.HoldsAsync(() => Dialer.Calls == 1 + 512, "their dials");
+        Dialer.OnDial = null;
+
+        await ConnectAsync();
+
+        Assert.That(Statistics.FlowsPending, Is.EqualTo(512));
     }
 
     [Test]

@@ -191,27 +191,41 @@ internal sealed class SessionTests : DeviceFixture
     [Test]
     public async Task Datagrams_cost_no_allocation_once_a_session_runs()
     {
-        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        int count = 0, target = int.MaxValue;
+        int count = 0;
+        TaskCompletionSource? gate = null;
         Proxy.OnDatagram = (_, _, _) =>
         {
-            if (Interlocked.Increment(ref count) == Volatile.Read(ref target))
-                done.SetResult();
-            return ValueTask.CompletedTask;
+            Interlocked.Increment(ref count);
+            return Volatile.Read(ref gate) is { } held ? new ValueTask(held.Task) : ValueTask.CompletedTask;
         };
         byte[] packet = PacketBuilder.UdpDatagram(App4, Server4, new byte[1200]);
         for (int i = 0; i < 200; i++)
             await Device.WriteAsync(packet);
-        await Eventually.HoldsAsync(() => count >= 100, "warm-up");
-        await Task.Delay(50);
+        await Eventually.HoldsAsync(() => count == 200, "warm-up");
         FakeSession session = Proxy.Sessions.Single();
         session.Record = false;
 
-        const int datagrams = 20_000;
+        // In bursts that wait for the pump: to wake it costs a work item of the thread pool, and how often that happens depends on how fast it is.
+        const int bursts = 50, burst = 400;
         long before = GC.GetTotalAllocatedBytes(precise: true);
-        for (int i = 0; i < datagrams; i++)
-            await Device.WriteAsync(packet);
-        long perDatagram = (GC.GetTotalAllocatedBytes(precise: true) - before) / datagrams;
-        Assert.That(perDatagram, Is.LessThan(16), "bytes allocated per datagram");
+        for (int expected = 200 + burst; expected <= 200 + (bursts * burst); expected += burst)
+        {
+            TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            Volatile.Write(ref gate, held);
+            for (int i = 0; i < burst; i++)
+                await Device.WriteAsync(packet);
+            Volatile.Write(ref gate, null);
+            held.SetResult();
+            await Eventually.HoldsAsync(() => Volatile.Read(ref count) == expected, "the burst");
+        }
+
+        long perDatagram = (GC.GetTotalAllocatedBytes(precise: true) - before) / (bursts * burst);
+#if DEBUG
+        // The compiler makes the state machines of async methods objects here: three for each datagram.
+        const long most = 400;
+#else
+        const long most = 16;
+#endif
+        Assert.That(perDatagram, Is.LessThan(most), "bytes allocated per datagram");
     }
 }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip.Tests;
@@ -63,16 +62,10 @@ internal sealed class SocketUseTests
     [Test]
     public void Every_library_under_src_is_looked_at()
     {
-        DirectoryInfo? root = new(Path.GetDirectoryName(SourcePath())!);
-        while (root is not null && !File.Exists(Path.Combine(root.FullName, "Network.sln")))
-        {
-            root = root.Parent;
-        }
-
-        Assume.That(root, Is.Not.Null, "the sources are not here");
+        string root = typeof(SocketUseTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(static a => a.Key == "RepositoryRoot").Value!;
 
         // The command line is an application: its dialers are made of the library's, and its own tests look at them.
-        IEnumerable<string> libraries = Directory.GetFiles(Path.Combine(root!.FullName, "src"), "*.csproj", SearchOption.AllDirectories)
+        IEnumerable<string> libraries = Directory.GetFiles(Path.Combine(root, "src"), "*.csproj", SearchOption.AllDirectories)
             .Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => name != "TunFlow.Cli");
         Assert.That(s_product.Select(assembly => assembly.GetName().Name), Is.SupersetOf(libraries));
     }
@@ -118,6 +111,4 @@ internal sealed class SocketUseTests
 
         return [.. product.Values];
     }
-
-    private static string SourcePath([CallerFilePath] string path = "") => path;
 }

@@ -1,0 +1,139 @@
+using System.Diagnostics.Metrics;
+
+namespace TunFlow.Lwip;
+
+/// <summary>A device's statistics as instruments of the meter <see cref="LwipDevice.MeterName"/>, in OpenTelemetry's manner.</summary>
+/// <remarks>All but one are observable: they cost nothing until somebody asks, and then one snapshot each.</remarks>
+internal sealed class LwipMetrics : IDisposable
+{
+    private const string Direction = "network.io.direction";
+    private const string Outcome = "tunflow.dial.outcome";
+
+    private readonly Meter _meter;
+    private readonly bool _owned;
+    private Func<LwipStatistics>? _read;
+    private readonly Histogram<double> _dialDuration;
+
+    public LwipMetrics(IMeterFactory? factory, Func<LwipStatistics> read)
+    {
+        _read = read;
+        MeterOptions options = new(LwipDevice.MeterName) { Version = typeof(LwipDevice).Assembly.GetName().Version?.ToString(3) };
+        // A factory owns the meters that it makes.
+        _meter = factory?.Create(options) ?? new Meter(options);
+        _owned = factory is null;
+        _dialDuration = _meter.CreateHistogram<double>("tunflow.dial.duration", "s", "Time from the start of a dial to its success.");
+        CreatePackets();
+        CreateFlows();
+        CreateSessions();
+        Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
+        Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
+    }
+
+    /// <summary>Notes a successful dial.</summary>
+    public void Dialled(TimeSpan duration) => _dialDuration.Record(duration.TotalSeconds);
+
+    public void Dispose()
+    {
+        // A factory's meter outlives the device, and its instruments keep this object; not what is behind it.
+        Volatile.Write(ref _read, null);
+        if (_owned)
+            _meter.Dispose();
+    }
+
+    private void CreatePackets()
+    {
+        CountByDirection("tunflow.packets", "{packet}", "Packets taken from and given to the applications.", static s => s.PacketsIn, static s => s.PacketsOut);
+        CountByDirection("tunflow.packet.io", "By", "Bytes of these packets.", static s => s.BytesIn, static s => s.BytesOut);
+        _meter.CreateObservableCounter("tunflow.packet.drops", ObserveDrops, "{packet}", "Packets that were dropped, by reason.");
+        Count("tunflow.retransmissions", "{segment}", "TCP segments sent again.", static s => s.Retransmissions);
+    }
+
+    private void CreateFlows()
+    {
+        _meter.CreateObservableUpDownCounter("tunflow.flows", ObserveFlows, "{flow}", "TCP flows by state.");
+        Count("tunflow.flows.opened", "{flow}", "TCP handshakes completed.", static s => s.FlowsOpened);
+        Count("tunflow.flows.refused", "{flow}", "Connection attempts refused.", static s => s.FlowsRefused);
+        Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
+        CountByDirection("tunflow.stream.io", "By", "TCP payload.", static s => s.StreamBytesUp, static s => s.StreamBytesDown);
+        _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
+        Count("tunflow.loops.refused", "{flow}", "The tunnel's own traffic that came back in.", static s => s.LoopsRefused);
+        Count("tunflow.policy.refusals", "{flow}", "Connection attempts and datagrams that the policy refused or dropped.", static s => s.PolicyRefusals);
+    }
+
+    private void CreateSessions()
+    {
+        Gauge("tunflow.sessions", "{session}", "UDP sessions.", static s => s.Sessions);
+        Count("tunflow.sessions.opened", "{session}", "UDP sessions opened.", static s => s.SessionsOpened);
+        Count("tunflow.sessions.evicted", "{session}", "UDP sessions ended to make room.", static s => s.SessionsEvicted);
+        Count("tunflow.sessions.failed", "{session}", "Sessions that the packet proxy did not open.", static s => s.SessionsFailed);
+        CountByDirection("tunflow.datagrams", "{datagram}", "UDP datagrams.", static s => s.DatagramsUp, static s => s.DatagramsDown);
+        Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused.", static s => s.DatagramsFailed);
+    }
+
+    private void Count(string name, string unit, string description, Func<LwipStatistics, long> value) =>
+        _meter.CreateObservableCounter<long>(name, () => Observe(value), unit, description);
+
+    private void Gauge(string name, string unit, string description, Func<LwipStatistics, long> value) =>
+        _meter.CreateObservableUpDownCounter<long>(name, () => Observe(value), unit, description);
+
+    private void CountByDirection(string name, string unit, string description, Func<LwipStatistics, long> up, Func<LwipStatistics, long> down) =>
+        _meter.CreateObservableCounter<long>(
+            name,
+            () => Read() is { } now
+                ? [new Measurement<long>(up(now), Tag(Direction, "receive")), new Measurement<long>(down(now), Tag(Direction, "transmit"))]
+                : [],
+            unit,
+            description);
+
+    private IEnumerable<Measurement<long>> Observe(Func<LwipStatistics, long> value) => Read() is { } now ? [new Measurement<long>(value(now))] : [];
+
+    private IEnumerable<Measurement<long>> ObserveDrops() => Read() is { } now
+        ? now.Drops.Where(static drop => drop.Value != 0).Select(static drop => new Measurement<long>(drop.Value, Tag("tunflow.drop.reason", SnakeCase(drop.Key.ToString()))))
+        : [];
+
+    private IEnumerable<Measurement<long>> ObserveFlows()
+    {
+        const string state = "tunflow.flow.state";
+        if (Read() is not { } now)
+            return [];
+        return
+        [
+            new Measurement<long>(now.FlowsPending, Tag(state, "pending")),
+            new Measurement<long>(now.FlowsHalfOpen, Tag(state, "half_open")),
+            new Measurement<long>(now.FlowsTimeWait, Tag(state, "time_wait")),
+            new Measurement<long>(now.Flows - now.FlowsPending - now.FlowsHalfOpen - now.FlowsTimeWait, Tag(state, "open")),
+        ];
+    }
+
+    private IEnumerable<Measurement<long>> ObserveDials()
+    {
+        if (Read() is not { } now)
+            return [];
+        return
+        [
+            new Measurement<long>(now.DialsTimedOut, Tag(Outcome, "timed_out")),
+            new Measurement<long>(now.DialsCancelled, Tag(Outcome, "cancelled")),
+            new Measurement<long>(now.DialsFailed - now.DialsTimedOut - now.DialsCancelled, Tag(Outcome, "failed")),
+            new Measurement<long>(now.DialsSucceeded, Tag(Outcome, "succeeded")),
+        ];
+    }
+
+    /// <summary>Null after disposal: a factory's meter outlives the device.</summary>
+    private LwipStatistics? Read() => Volatile.Read(ref _read)?.Invoke();
+
+    private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
+
+    private static string SnakeCase(string name)
+    {
+        System.Text.StringBuilder text = new(name.Length + 4);
+        for (int i = 0; i < name.Length; i++)
+        {
+            // IP stays one word.
+            if (i > 0 && char.IsUpper(name[i]) && !(name[i] == 'P' && name[i - 1] == 'I'))
+                text.Append('_');
+            text.Append(char.ToLowerInvariant(name[i]));
+        }
+
+        return text.ToString();
+    }
+}
