@@ -76,8 +76,19 @@ public sealed class FlowTests
         await OpenAndCloseAsync(tunnel, listener, 20);
         await SettleAsync(tunnel, TimeSpan.FromSeconds(10), int.MaxValue, long.MaxValue);
         int descriptors = CountDescriptors();
-        long bytes = tunnel.Tunnel.GetStatistics().Stack.NativeBytes;
         int collections = GC.CollectionCount(2);
+
+        // The engine keeps the blocks that it read its largest batch into, at most 16: a pass or two and it has all that it will need. A leak grows each time.
+        long bytes = tunnel.Tunnel.GetStatistics().Stack.NativeBytes;
+        for (int pass = 0; pass < 4; pass++)
+        {
+            long before = bytes;
+            await OpenAndCloseAsync(tunnel, listener, count);
+            await SettleAsync(tunnel, TimeSpan.FromSeconds(5), descriptors, long.MaxValue);
+            bytes = tunnel.Tunnel.GetStatistics().Stack.NativeBytes;
+            if (bytes <= before)
+                break;
+        }
 
         int open = await OpenAndCloseAsync(tunnel, listener, count);
 
