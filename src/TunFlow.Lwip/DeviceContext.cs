@@ -124,6 +124,29 @@ internal sealed class DeviceContext
         }
     }
 
+    /// <summary>Nobody waits for a call of the user's any more: what it still brings is disposed, and what it fails with, or failed with, is observed.</summary>
+    public void Abandon<T>(Task<T>? call)
+        where T : class, IAsyncDisposable
+    {
+        if (call is { IsFaulted: false, IsCanceled: false })
+            _ = DisposeLateAsync(call);
+        // Looked at, or a call that failed just when its time was up would be reported as unobserved.
+        _ = call?.Exception;
+    }
+
+    private async Task DisposeLateAsync<T>(Task<T> call)
+        where T : class, IAsyncDisposable
+    {
+        try
+        {
+            await DisposeAsync(await call.ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
     /// <summary>Cancels without running the registered callbacks here, and counts what they throw.</summary>
     public async Task CancelAndDisposeAsync(CancellationTokenSource cancellation)
     {

@@ -43,10 +43,7 @@ internal sealed partial class FlowRelay
             }
             catch (Exception exception)
             {
-                if (dial is { IsFaulted: false, IsCanceled: false })
-                    _ = DisposeLateAsync(dial);
-                // Looked at, or a dial that failed just when its time was up would be reported as unobserved.
-                _ = dial?.Exception;
+                _context.Abandon(dial);
                 if (attempt is not { IsReplaced: true } || _flow.IsClosed)
                 {
                     Refuse(exception, timedOut: limit.Ended.IsCancellationRequested && exception is OperationCanceledException);
@@ -147,19 +144,6 @@ internal sealed partial class FlowRelay
             _flow.Reset();
         else
             _flow.Refuse(refusal);
-    }
-
-    private async Task DisposeLateAsync(Task<StreamConnection> dial)
-    {
-        try
-        {
-            StreamConnection? upstream = await dial.ConfigureAwait(false);
-            await _context.DisposeAsync(upstream).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            _context.Report(exception);
-        }
     }
 
     /// <summary>One call of the device's dialer: connected, or replaced, whichever happens first.</summary>

@@ -70,10 +70,7 @@ internal sealed partial class FlowRelay
     }
 
     /// <summary>Completes the handshake with the application. False if it went away.</summary>
-    private async Task<bool> AcceptAsync()
-    {
-        return _flow.Accept() >= 0 && await _flow.WaitOpenAsync(CancellationToken.None).ConfigureAwait(false);
-    }
+    private async Task<bool> AcceptAsync() => _flow.Accept() >= 0 && await _flow.WaitOpenAsync(CancellationToken.None).ConfigureAwait(false);
 
     /// <summary>Dials for a flow that is open already. What the application sends meanwhile waits in its receive window.</summary>
     private async Task<bool> DialAcceptedAsync(IStreamDialer? dialer)

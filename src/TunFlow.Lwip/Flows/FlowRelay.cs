@@ -17,7 +17,7 @@ namespace TunFlow.Lwip;
 ///   upstream write err UpstreamBroken -> as above, after a short time for answers that are already on their way
 /// </code>
 /// <para>The upstream belongs to this object from the dial's success and is disposed exactly once, in <see cref="RunAsync"/>'s end or, when
-/// the dial succeeded after everybody stopped waiting, by <see cref="DisposeLateAsync"/>.</para>
+/// the dial succeeded after everybody stopped waiting, by <see cref="DeviceContext.Abandon"/>.</para>
 /// <para>User code (dialer, stream) runs on thread-pool threads, never under the stack's lock; whatever it throws ends this flow only.</para>
 /// </remarks>
 internal sealed partial class FlowRelay

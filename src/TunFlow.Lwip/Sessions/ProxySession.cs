@@ -50,10 +50,7 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
             }
             catch (Exception exception)
             {
-                if (task is { IsFaulted: false, IsCanceled: false })
-                    _ = DisposeLateAsync(task);
-                // Looked at, or a session that failed just when its time was up would be reported as unobserved.
-                _ = task?.Exception;
+                context.Abandon(task);
                 await receiver.DisposeAsync().ConfigureAwait(false);
                 if (session.IsClosed)
                     return null;
@@ -99,17 +96,5 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
     {
         opening?.Cancel();
         return sender is not null && Interlocked.CompareExchange(ref _sender, null, sender) == sender ? context.DisposeAsync(sender) : ValueTask.CompletedTask;
-    }
-
-    private async Task DisposeLateAsync(Task<IPacketRequestSender> task)
-    {
-        try
-        {
-            await context.DisposeAsync(await task.ConfigureAwait(false)).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            context.Report(exception);
-        }
     }
 }

@@ -48,8 +48,8 @@ public sealed class DnsInterceptPacketProxy : IPacketProxy
         options ??= new DnsInterceptPacketProxyOptions();
         DnsProxy = dnsProxy;
         DefaultProxy = defaultProxy;
-        _localResolver = Plain(localResolver);
-        _remoteResolver = Plain(remoteResolver);
+        _localResolver = SocketEndPoints.Unmap(localResolver);
+        _remoteResolver = SocketEndPoints.Unmap(remoteResolver);
         RemoteResolver = remoteResolver;
         _maxPendingQueries = options.MaxPendingQueries;
         MaxPendingQueriesPerSession = options.MaxPendingQueriesPerSession;
@@ -107,15 +107,12 @@ public sealed class DnsInterceptPacketProxy : IPacketProxy
         plain.Port == endPoint.Port
         && (plain.Address.Equals(endPoint.Address) || (endPoint.Address.IsIPv4MappedToIPv6 && plain.Address.Equals(endPoint.Address.MapToIPv4())));
 
-    private static IPEndPoint Plain(IPEndPoint endPoint) =>
-        endPoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port) : endPoint;
-
     private static void ThrowIfNotAnAddress(
         IPEndPoint endPoint,
         [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(endPoint))] string? name = null)
     {
         ArgumentNullException.ThrowIfNull(endPoint, name);
-        IPAddress address = Plain(endPoint).Address;
+        IPAddress address = SocketEndPoints.Unmap(endPoint).Address;
         if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
         {
             throw new ArgumentException("An unspecified address is no resolver's.", name);

@@ -24,7 +24,7 @@ public sealed class PacketListenerRelay : IPacketRelay
         ArgumentNullException.ThrowIfNull(listener);
         _listener = listener;
         _timeProvider = timeProvider ?? TimeProvider.System;
-        _sweeper = new IdleSweeper(AssociationErrors.CheckTimeout(writeIdleTimeout), _timeProvider);
+        _sweeper = new IdleSweeper(PacketProxyOptionsGuard.Timeout(writeIdleTimeout), _timeProvider);
     }
 
     /// <summary>How long an association lives after the last datagram sent through it.</summary>

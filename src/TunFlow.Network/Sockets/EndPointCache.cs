@@ -77,9 +77,6 @@ internal sealed class EndPointCache(bool dualMode, int capacity)
         return address;
     }
 
-    private static IPEndPoint Create(SocketAddress address)
-    {
-        IPEndPoint endPoint = (IPEndPoint)(address.Family == AddressFamily.InterNetwork ? s_factoryIPv4 : s_factory).Create(address);
-        return endPoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port) : endPoint;
-    }
+    private static IPEndPoint Create(SocketAddress address) =>
+        SocketEndPoints.Unmap((IPEndPoint)(address.Family == AddressFamily.InterNetwork ? s_factoryIPv4 : s_factory).Create(address));
 }

@@ -90,25 +90,6 @@ internal sealed partial class SocketPacketConnection
         return Translate(exception, cancellationToken);
     }
 
-    private Exception Translate(Exception exception, CancellationToken cancellationToken)
-    {
-        if (IsDisposed)
-        {
-            return new ObjectDisposedException(GetType().FullName);
-        }
-
-        if (exception is OperationCanceledException)
-        {
-            return new OperationCanceledException(exception.Message, exception, cancellationToken);
-        }
-
-        NetworkError error = NetworkErrors.Classify(exception);
-        if (error is NetworkError.ConnectionRefused or NetworkError.ConnectionReset)
-        {
-            // What a datagram socket calls refused, or reset on Windows, is an ICMP port unreachable.
-            error = NetworkError.PortUnreachable;
-        }
-
-        return new NetworkException(error, exception.Message, exception);
-    }
+    private Exception Translate(Exception exception, CancellationToken cancellationToken) =>
+        DatagramErrors.Translate(exception, this, IsDisposed, peer: null, cancellationToken);
 }
