@@ -4,7 +4,7 @@ using TunFlow.Testing.Captures;
 namespace TunFlow.Network.Tests;
 
 /// <summary>Captures: what is recorded, and that traffic never suffers from it.</summary>
-internal sealed class CaptureDeviceTests
+internal sealed partial class CaptureDeviceTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
 
@@ -369,45 +369,4 @@ internal sealed class CaptureDeviceTests
         Assert.That(() => new CaptureOptions { TimeProvider = null! }, Throws.TypeOf<ArgumentNullException>());
         Assert.That(() => new CaptureDevice(null!), Throws.TypeOf<ArgumentNullException>());
     });
-
-    private static byte[] Packet(int length, byte fill)
-    {
-        byte[] packet = new byte[length];
-        packet.AsSpan().Fill(fill);
-        return packet;
-    }
-
-    private sealed class CallingClock(Action call) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow()
-        {
-            call();
-            return DateTimeOffset.UnixEpoch;
-        }
-    }
-
-    private sealed class BrokenClock : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => throw new NotSupportedException();
-    }
-
-    /// <summary>Takes the first write only when the gate opens.</summary>
-    private sealed class SlowStream : MemoryStream
-    {
-        public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            await Gate.Task;
-            await base.WriteAsync(buffer, cancellationToken);
-        }
-    }
-
-    private sealed class FailingStream(Exception error, bool failFlush = false) : MemoryStream
-    {
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-            failFlush ? base.WriteAsync(buffer, cancellationToken) : ValueTask.FromException(error);
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => Task.FromException(error);
-    }
 }

@@ -5,7 +5,7 @@ using TunFlow.Testing.Packets;
 namespace TunFlow.Network.Tests;
 
 /// <summary>What the impairment does to packets, on virtual time and with fixed seeds: nothing here depends on the machine.</summary>
-internal sealed class ImpairmentDeviceTests
+internal sealed partial class ImpairmentDeviceTests
 {
     private const int Many = 100_000;
 
@@ -287,70 +287,6 @@ internal sealed class ImpairmentDeviceTests
     }
 
     [Test]
-    public async Task A_super_packet_is_cut_so_that_each_segment_has_its_own_fate()
-    {
-        await using Bench bench = new(_time, new LinkImpairment { Loss = 0.3 });
-        byte[] tcp = PacketBuilder.TcpSegment(IPEndPoint.Parse("10.9.0.2:1"), IPEndPoint.Parse("192.0.2.1:2"), 1000, 1, TcpFlags.Ack | TcpFlags.Psh, 9, payload: new byte[40_000]);
-        byte[] udp = PacketBuilder.UdpDatagram(IPEndPoint.Parse("[fd09::2]:1"), IPEndPoint.Parse("[2001:db8::1]:2"), new byte[30_001]);
-        byte[][] originals = [[.. tcp], [.. udp]];
-        await bench.Device.WriteBatchAsync(new PacketBuffer[]
-        {
-            new(tcp, tcp.Length, new PacketOffload { Gso = GsoType.Tcp4, GsoSize = 1000, Checksum = ChecksumState.Partial, ChecksumStart = 20, ChecksumOffset = 16 }),
-            new(udp, udp.Length, new PacketOffload { Gso = GsoType.Udp, GsoSize = 1000, Checksum = ChecksumState.Partial, ChecksumStart = 40, ChecksumOffset = 6 }),
-        });
-        Assert.That(bench.Written.Packets, Is.EqualTo(40 + 31));
-        // Every segment is complete: lengths and checksums are verified here.
-        ParsedPacket[] arrived = [.. bench.TakeAll().Select(packet => ParsedPacket.Parse(packet))];
-        Assert.That(arrived, Has.Length.EqualTo(71 - bench.Written.Lost));
-        Assert.That(bench.Written.Lost, Is.EqualTo(21).Within(15));
-        Assert.That(arrived.Where(packet => packet.Protocol == PacketBuilder.Tcp).Select(packet => (packet.Sequence - 1000) % 1000), Is.All.Zero);
-        Assert.That(new[] { tcp, udp }, Is.EqualTo(originals), "the writer's packets are the writer's");
-    }
-
-    [TestCase(false, GsoType.Tcp4)]
-    [TestCase(false, GsoType.Udp)]
-    [TestCase(true, GsoType.Tcp6)]
-    [TestCase(true, GsoType.Udp)]
-    public async Task Segments_hold_what_the_super_packet_held_with_flags_and_numbers_of_their_own(bool version6, GsoType kind)
-    {
-        await using Bench bench = new(_time, new LinkImpairment());
-        IPEndPoint from = IPEndPoint.Parse(version6 ? "[fd09::2]:1" : "10.9.0.2:1"), to = IPEndPoint.Parse(version6 ? "[2001:db8::1]:2" : "192.0.2.1:2");
-        byte[] payload = new byte[2501];
-        new Random(3).NextBytes(payload);
-        const TcpFlags all = TcpFlags.Ack | TcpFlags.Psh | TcpFlags.Fin;
-        byte[] packet = kind == GsoType.Udp ? PacketBuilder.UdpDatagram(from, to, payload) : PacketBuilder.TcpSegment(from, to, uint.MaxValue - 500, 1, all, 9, payload: payload);
-        int transport = version6 ? 40 : 20;
-        if (kind != GsoType.Udp)
-        {
-            packet[transport + 13] |= 0x80; // CWR
-        }
-
-        if (!version6)
-        {
-            (packet[4], packet[5]) = (0xFF, 0xFF);
-        }
-
-        await bench.Device.WriteBatchAsync(new PacketBuffer[]
-        {
-            new(packet, packet.Length, new PacketOffload { Gso = kind, GsoSize = 833, Checksum = ChecksumState.Partial, ChecksumStart = (ushort)transport, ChecksumOffset = 16 }),
-        });
-        ParsedPacket[] segments = [.. bench.TakeAll().Select(segment => ParsedPacket.Parse(segment))]; // verifies lengths and checksums
-        Assert.That(segments.Select(segment => segment.Payload.Length), Is.EqualTo(new[] { 833, 833, 833, 2 }));
-        Assert.That(segments.SelectMany(segment => segment.Payload.ToArray()), Is.EqualTo(payload));
-        if (!version6)
-        {
-            Assert.That(segments.Select(segment => (segment.Raw[4] << 8) | segment.Raw[5]), Is.EqualTo(new[] { 0xFFFF, 0, 1, 2 }), "identifications");
-        }
-
-        if (kind != GsoType.Udp)
-        {
-            Assert.That(segments.Select(segment => segment.Sequence), Is.EqualTo(Enumerable.Range(0, 4).Select(i => unchecked(uint.MaxValue - 500 + (uint)(i * 833)))));
-            Assert.That(segments.Select(segment => segment.Flags), Is.EqualTo(new[] { TcpFlags.Ack, TcpFlags.Ack, TcpFlags.Ack, all }));
-            Assert.That(segments.Select(segment => segment.Raw[transport + 13] & 0x80), Is.EqualTo(new[] { 0x80, 0, 0, 0 }), "CWR");
-        }
-    }
-
-    [Test]
     public async Task The_directions_have_random_numbers_of_their_own()
     {
         (MemoryDevice inner, MemoryDevice other) = MemoryDevice.CreatePair();
@@ -381,23 +317,6 @@ internal sealed class ImpairmentDeviceTests
 
         Assert.That(read.Intersect(written).Count(), Is.EqualTo(50).Within(30), "of 100 and 100");
         await other.DisposeAsync();
-    }
-
-    [Test]
-    public async Task Segments_larger_than_the_MTU_and_offloads_that_contradict_the_packet_are_rejected_and_counted()
-    {
-        await using Bench bench = new(_time, new LinkImpairment());
-        byte[] tcp = PacketBuilder.TcpSegment(IPEndPoint.Parse("10.9.0.2:1"), IPEndPoint.Parse("192.0.2.1:2"), 1000, 1, TcpFlags.Ack, 9, payload: new byte[4000]);
-        byte[] udp = MakePacket(1);
-        await bench.Device.WriteBatchAsync(new PacketBuffer[]
-        {
-            new(tcp, tcp.Length, new PacketOffload { Gso = GsoType.Tcp4, GsoSize = 2000 }),
-            new(tcp, tcp.Length, new PacketOffload { Gso = GsoType.Tcp6, GsoSize = 1000 }),
-            new(tcp, tcp.Length, new PacketOffload { Gso = GsoType.Tcp4, GsoSize = 0 }),
-            new(tcp, tcp.Length, new PacketOffload { Gso = GsoType.Udp, GsoSize = 1000 }),
-            new(udp, udp.Length, new PacketOffload { Checksum = ChecksumState.Partial, ChecksumStart = 20, ChecksumOffset = 1000 }),
-        });
-        Assert.That((bench.Device.RejectedPackets, bench.Written.Packets, bench.TakeAll().Count), Is.EqualTo((5, 0, 0)));
     }
 
     [Test]
@@ -463,126 +382,5 @@ internal sealed class ImpairmentDeviceTests
             Assert.That(() => new ImpairmentOptions { TimeProvider = null! }, Throws.TypeOf<ArgumentNullException>());
             Assert.That(() => new ImpairmentDevice(null!), Throws.TypeOf<ArgumentNullException>());
         });
-    }
-
-    private LinkImpairmentStatistics _last;
-
-    private async Task<List<(TimeSpan At, byte[] Packet)>> SendAsync(LinkImpairment impairment, int count, TimeSpan gap, ulong seed = 1)
-    {
-        ManualTimeProvider time = new();
-        await using Bench bench = new(time, impairment, seed);
-        List<(TimeSpan, byte[])> arrived = [];
-        for (int i = 0; i < count; i++)
-        {
-            await bench.Device.WriteAsync(MakePacket(i));
-            Collect();
-            time.Advance(gap);
-            Collect();
-        }
-
-        while (time.NextTimer is { } next)
-        {
-            time.Advance(next);
-            Collect();
-        }
-
-        Assert.That((time.ActiveTimers, bench.Written.InFlight), Is.EqualTo((0, 0L)));
-        _last = bench.Written;
-        Assert.That(
-            _last.Packets + _last.Duplicated,
-            Is.EqualTo(_last.Lost + _last.Delivered + _last.DroppedByRate + _last.DroppedByLimit + _last.DroppedAtEnd + _last.DroppedByClosing), "every packet is accounted for");
-        return arrived;
-
-        void Collect() => arrived.AddRange(bench.TakeAll().Select(packet => (time.Elapsed, packet)));
-    }
-
-    private async Task<(List<int> Arrived, LinkImpairmentStatistics Statistics)> SendManyAsync(LinkImpairment impairment)
-    {
-        await using Bench bench = new(_time, impairment);
-        List<int> arrived = [];
-        for (int i = 0; i < Many; i++)
-        {
-            await bench.Device.WriteAsync(MakePacket(i));
-            arrived.AddRange(bench.TakeAll().Select(Number));
-        }
-
-        Assert.That(bench.Written.Packets, Is.EqualTo(Many));
-        return (arrived, bench.Written);
-    }
-
-    private static string Describe(List<(TimeSpan At, byte[] Packet)> arrived) =>
-        string.Join('\n', arrived.Select(packet => $"{packet.At.Ticks} {Convert.ToHexString(packet.Packet)}"));
-
-    /// <summary>100 bytes that carry a number where nothing else is.</summary>
-    private static byte[] MakePacket(int number)
-    {
-        byte[] packet = new byte[100];
-        packet[0] = 0x45;
-        BitConverter.TryWriteBytes(packet.AsSpan(50), number);
-        return packet;
-    }
-
-    private static int Number(byte[] packet) => BitConverter.ToInt32(packet, 50);
-
-    /// <summary>An impaired writer and what arrives behind it.</summary>
-    private sealed class Bench : IAsyncDisposable
-    {
-        private readonly RecordingDevice _inner = new();
-
-        public Bench(ManualTimeProvider time, LinkImpairment written, ulong seed = 1, Func<ImpairmentOptions, ImpairmentOptions>? configure = null)
-        {
-            ImpairmentOptions options = new() { TimeProvider = time, Written = written, Seed = seed };
-            Device = new ImpairmentDevice(_inner, configure?.Invoke(options) ?? options);
-        }
-
-        public ImpairmentDevice Device { get; }
-
-        public LinkImpairmentStatistics Written => Device.GetStatistics().Written;
-
-        /// <summary>What arrived since the last call.</summary>
-        public List<byte[]> TakeAll() => _inner.TakeAll();
-
-        public ValueTask DisposeAsync() => Device.DisposeAsync();
-    }
-
-    /// <summary>Keeps what is written.</summary>
-    private sealed class RecordingDevice : IIPDevice
-    {
-        private List<byte[]> _packets = [];
-
-        public int Mtu => 1500;
-
-        public List<byte[]> TakeAll()
-        {
-            List<byte[]> packets = _packets;
-            _packets = [];
-            return packets;
-        }
-
-        public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.FromResult(0);
-
-        public ValueTask WriteAsync(ReadOnlyMemory<byte> packet, CancellationToken cancellationToken = default)
-        {
-            _packets.Add(packet.ToArray());
-            return ValueTask.CompletedTask;
-        }
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-
-    /// <summary>Fails every read, and every second write.</summary>
-    private sealed class FailingDevice : IIPDevice
-    {
-        public int Writes { get; private set; }
-
-        public int Mtu => 1500;
-
-        public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            ValueTask.FromException<int>(new NetworkException(NetworkError.Unknown, "EIO", 5));
-
-        public ValueTask WriteAsync(ReadOnlyMemory<byte> packet, CancellationToken cancellationToken = default) =>
-            ++Writes % 2 == 0 ? throw new NetworkException(NetworkError.Unknown, "EIO", 5) : ValueTask.CompletedTask;
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }
