@@ -161,6 +161,7 @@ static int store_syn(tf_flow *flow, const tf_parsed *parsed) {
   flow->syn = copy;
   flow->syn_length = length;
   flow->syn_sequence = tf_get32(copy + parsed->transport + 4);
+  tf_put32(copy + parsed->transport + 8, 0); /* no ACK: lwIP would take a RST's number from here */
   return 1;
 }
 

@@ -20,6 +20,7 @@ set(traps
   "PERSIST persist_timer_of_an_emptied_queue_is_harmless"
   "ISN isns_of_other_tuples_tell_nothing isn_depends_on_the_secret"
   "ACK_RANGE data_with_an_impossible_ack_is_refused"
+  "ACCEPTANCE acknowledgments_outside_the_window_are_not_taken"
   "RATE_LIMIT challenge_acks_are_rate_limited icmp_errors_are_rate_limited echo_replies_are_rate_limited"
   "PENDING_CAP pending_caps_hold proven_sources_have_places_of_their_own"
   # The caps, or the share of those that nobody knows: either holds a flood.
