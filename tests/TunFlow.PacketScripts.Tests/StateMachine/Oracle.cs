@@ -40,6 +40,9 @@ internal static class Oracle
     private static Outcome[] Synchronized(Tcb tcb, Arrival seg)
     {
         Reply answer = new(TcpFlags.Ack, tcb.SndNxt, tcb.RcvNxt);
+        // 3.6.1: a SYN beyond everything received MAY reopen a connection in TIME-WAIT (MAY-2).
+        if (tcb.State == TcpState.TimeWait && seg is { Kind: SegmentKind.Syn, Ack: null } && Signed(seg.Seq - tcb.RcvNxt) > 0)
+            return [Unchanged(tcb, answer), new Outcome(null, TcpState.Pending, null, 0)];
         // First, the sequence number.
         if (!IsAcceptable(tcb, seg))
         {
@@ -93,7 +96,9 @@ internal static class Oracle
         // Or the ACK is processed now.
         Outcome now = InOrder(tcb, new Arrival(SegmentKind.Bare, seg.SequenceName, tcb.RcvNxt, seg.AckName, seg.Ack), answer);
         outcomes.AddRange(now.Reply is null ? replies.Select(r => now with { Reply = r }) : [now]);
-        // RFC 5961 5 drops a segment of a bad ACK; one without ACK is dropped, too (fifth).
+        // Without an ACK there is nothing to hold: it will be dropped (fifth).
+        if (seg.Ack is null)
+            outcomes.Add(Unchanged(tcb, null));
         return [.. outcomes.Distinct()];
     }
 
