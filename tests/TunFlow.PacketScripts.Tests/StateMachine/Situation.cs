@@ -12,7 +12,7 @@ internal sealed class Situation
 
     private readonly PacketScript _script;
     private readonly int _readableBefore;
-    private readonly bool _hasShutDown;
+    private bool _hasShutDown;
 
     private Situation(PacketScript script, TcpState state)
     {
@@ -43,6 +43,18 @@ internal sealed class Situation
     /// <summary>The window is the smallest, so that its middle and edges are near; no budget comes into play.</summary>
     public static void Configure(ref TfConfig config) => config.ReceiveWindow = ReceiveWindow;
 
+    /// <summary>Makes the call and looks at what became of it.</summary>
+    public UserOutcome Make(UserCall call)
+    {
+        _script.Main.Events = 0;
+        string result = Result(call);
+        _hasShutDown |= call == UserCall.Close && result == UserOutcome.Ok;
+        List<string> packets = [.. _script.TakeAll().Select(p => UserOutcome.Name(p, Tcb))];
+        _script.Peek(out _, out bool isEnd);
+        TcpState state = Observe(isEnd);
+        return new UserOutcome(result, string.Join(", ", packets), state == Tcb.State ? null : state);
+    }
+
     /// <summary>Sends the segment and looks at what became of it.</summary>
     public Outcome Send(Arrival arrival)
     {
@@ -58,6 +70,26 @@ internal sealed class Situation
         {
             FurtherReplies = Math.Max(0, answers.Count - 1),
         };
+    }
+
+    private string Result(UserCall call)
+    {
+        switch (call)
+        {
+            case UserCall.Open:
+                return UserOutcome.Of(_script.Accept());
+            case UserCall.Send:
+                return UserOutcome.Of((TfStatus)Math.Min(0, _script.Write(Flight)));
+            case UserCall.Close:
+                return UserOutcome.Of(_script.Shutdown());
+            case UserCall.Abort:
+                return UserOutcome.Of(_script.Abort());
+            case UserCall.Status:
+                return UserOutcome.Of(_script.Details(out _));
+            default:
+                TfStatus status = _script.Peek(out byte[] bytes, out bool isEnd);
+                return status != TfStatus.Ok ? UserOutcome.Of(status) : isEnd ? "end" : bytes.Length > 0 ? "text" : "nothing yet";
+        }
     }
 
     private int TakeText(out bool isEnd)
@@ -83,6 +115,9 @@ internal sealed class Situation
             return TcpState.TimeWait;
         if (Tcb.State is TcpState.Listen or TcpState.Closed)
             return Tcb.State;
+        // TIME-WAIT was reported as the end; there is no second event.
+        if (Tcb.State == TcpState.TimeWait)
+            return TcpState.Closed;
         TfEventFlags events = _script.Main.Events;
         if ((events & TfEventFlags.Closed) != 0)
             return TcpState.Closed;
@@ -91,7 +126,7 @@ internal sealed class Situation
         bool isAcked = (events & TfEventFlags.Drained) != 0 || Tcb.State == TcpState.FinWait2;
         if (isAcked)
             return TcpState.FinWait2;
-        return !isEnd ? TcpState.FinWait1 : Tcb.State == TcpState.LastAck ? TcpState.LastAck : TcpState.Closing;
+        return !isEnd ? TcpState.FinWait1 : Tcb.State is TcpState.LastAck or TcpState.CloseWait ? TcpState.LastAck : TcpState.Closing;
     }
 
     private uint OldestUnacknowledged()

@@ -1,4 +1,3 @@
-using System.Reflection;
 using TunFlow.PacketScripts.Language;
 
 namespace TunFlow.PacketScripts.StateMachine;
@@ -10,16 +9,12 @@ namespace TunFlow.PacketScripts.StateMachine;
 [AcceptanceRow(15)]
 public sealed class StateMachineTests : ScriptFixture
 {
-    private static readonly Lazy<IReadOnlyList<Deviation>> Deviations = new(() => Deviation.Read(Document));
+    private static readonly Lazy<IReadOnlyList<Deviation>> Deviations = new(() => Deviation.Read(DeviationDocument.Path));
 
     public StateMachineTests(IPVersion version)
         : base(version)
     {
     }
-
-    private static string Document => Path.Combine(
-        typeof(StateMachineTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "RepositoryRoot").Value!,
-        "docs", "tcp-deviations.md");
 
     [Test]
     public void Segment_arrives([Values] TcpState state, [Values] SegmentKind kind)
@@ -28,6 +23,16 @@ public sealed class StateMachineTests : ScriptFixture
         Assert.That(cases, Is.Not.Empty);
         string[] unknown = [.. cases.Where(c => c.Deviates && !Deviations.Value.Any(d => d.Covers(c))).Select(c => $"| D | {c} | |")];
         Assert.That(unknown, Is.Empty, () => Report(unknown));
+    }
+
+    [Test]
+    public void Every_state_meets_every_segment_at_every_place()
+    {
+        Case[] all = [.. Cases.All(Version)];
+        TestContext.Out.WriteLine($"{all.Length} cases, {all.Count(c => c.Deviates)} of them known deviations");
+        Assert.That(all, Has.Length.GreaterThan(2500));
+        Assert.That(all.Select(c => (c.State, c.Segment)).Distinct().Count(),
+            Is.EqualTo(Enum.GetValues<TcpState>().Length * Enum.GetValues<SegmentKind>().Length));
     }
 
     [Test]
