@@ -212,6 +212,34 @@ TEST(overlapping_fragments_are_dropped)
     }
 }
 
+TEST(overlapping_fragments_end_their_datagram)
+{
+    /* RFC 5722 3: also what has not arrived yet cannot complete it. A repetition is no overlap. */
+    static uint8_t packet[WIRE_MAX];
+    static uint8_t fragment[WIRE_MAX];
+    for (uint32_t variant = 0; variant < 4; variant++) {
+        sim *s = sim_open(NULL);
+        uint32_t f = variant & 1;
+        bool repeated = variant >= 2;
+        uint32_t size = whole(families[f], 1, 4000, packet);
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t piece = wire_fragment(packet, size, 1504, 9, i, fragment, sizeof fragment);
+            CHECK_EQ(1, sim_input(s, fragment, piece, NULL));
+        }
+        uint32_t piece = wire_fragment(packet, size, repeated ? 1504 : 800, 9, 1, fragment, sizeof fragment);
+        CHECK_EQ(0, sim_input(s, fragment, piece, NULL));
+        CHECK_EQ(1, sim_drops(s, TF_DROP_REASSEMBLY));
+        piece = wire_fragment(packet, size, 1504, 9, 2, fragment, sizeof fragment);
+        CHECK_EQ(1, sim_input(s, fragment, piece, NULL));
+        sim_pump(s);
+        CHECK_EQ(repeated, s->sessions != NULL);
+        CHECK_EQ(0, tf_output_pending(s->stack));
+        sim_run(s, 40 * SECONDS);
+        CHECK(sim_stray(s) == NULL);
+        sim_close(s);
+    }
+}
+
 TEST(impossible_fragments_are_dropped)
 {
     for (uint32_t f = 0; f < 2; f++) {

@@ -30,6 +30,7 @@ set(traps
   "BUDGET byte_budget_is_hard"
   "OOSEQ_LIMIT out_of_order_crumbs_stay_under_the_cap"
   "REASSEMBLY_LIMIT reassembly_stays_under_its_cap tiny_fragments_stay_under_the_cap"
+  "OVERLAP overlapping_fragments_end_their_datagram"
   "UDP6_CHECKSUM udp_over_ipv6_needs_a_checksum"
   "WINDOW_UPDATE window_of_16k_reopens_at_once window_of_64k_reopens_at_once"
   "BATCH_ACK batch_is_acknowledged_at_once"
