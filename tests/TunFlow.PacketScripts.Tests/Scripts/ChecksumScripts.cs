@@ -20,13 +20,10 @@ public sealed class ChecksumScripts : ScriptFixture
     }
 
     [Test]
-    public void Wrong_transport_checksum_is_dropped_and_counted([Values] Kind kind, [Values(1, 0x8000, 0xFFFF)] int error)
+    public void Wrong_transport_checksum_is_dropped_and_counted([Values] Kind kind, [Values(1, 0x8000, 0x5555)] int error)
     {
         using PacketScript script = NewScript();
         byte[] packet = Spoil(Make(script, kind), kind, error);
-        // 0xFFFF turns over every bit: a checksum of 0 and 0xFFFF mean the same number.
-        if (InternetSumIsRight(packet))
-            Assert.Ignore("the other form of the same sum");
         script.ExpectDropped(packet, TfDrop.Checksum, $"{kind} with a wrong checksum");
     }
 
@@ -72,21 +69,6 @@ public sealed class ChecksumScripts : ScriptFixture
 
         Assert.That(script.Statistics.Flows + script.Statistics.Sessions, Is.Zero);
         Assert.That(script.DropCount(TfDrop.Checksum), Is.GreaterThan((ulong)(packet.Length - script.IPHeader) * 3 / 4));
-    }
-
-    /// <summary>The header's own checksum is always looked at: it costs nothing, and no device leaves it open.</summary>
-    [Test]
-    public void Wrong_header_checksum_is_dropped_whether_the_device_is_trusted_or_not([Values] bool trusted)
-    {
-        if (Version == IPVersion.V6)
-            Assert.Ignore("the header of IPv6 has none");
-        using PacketScript script = NewScript((ref TfConfig c) => c.Flags |= trusted ? (uint)TfStackFlags.TrustChecksums : 0);
-        foreach (Kind kind in Enum.GetValues<Kind>())
-        {
-            byte[] packet = Make(script, kind);
-            packet[10] ^= 1;
-            script.ExpectDropped(packet, TfDrop.IpHeader, $"{kind} behind a wrong header");
-        }
     }
 
     /// <summary>RFC 768: none was made; RFC 8200 8.1: over IPv6 there must be one.</summary>
@@ -139,17 +121,5 @@ public sealed class ChecksumScripts : ScriptFixture
         packet[field] ^= (byte)(error >> 8);
         packet[field + 1] ^= (byte)error;
         return packet;
-    }
-
-    private static bool InternetSumIsRight(byte[] packet)
-    {
-        bool v4 = packet[0] >> 4 == 4;
-        int header = PacketEdit.Header(packet);
-        byte protocol = v4 ? packet[9] : packet[6];
-        if (protocol == PacketBuilder.Icmp)
-            return InternetSum.Finish(InternetSum.Add(0, packet.AsSpan(header))) == 0;
-        ReadOnlySpan<byte> source = v4 ? packet.AsSpan(12, 4) : packet.AsSpan(8, 16);
-        ReadOnlySpan<byte> destination = v4 ? packet.AsSpan(16, 4) : packet.AsSpan(24, 16);
-        return InternetSum.Transport(source, destination, protocol, packet.AsSpan(header)) == 0;
     }
 }

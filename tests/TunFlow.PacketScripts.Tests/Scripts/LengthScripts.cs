@@ -43,20 +43,6 @@ public sealed class LengthScripts : ScriptFixture
     }
 
     [Test]
-    public void Header_length_below_five_words_is_dropped()
-    {
-        if (Version == IPVersion.V6)
-            Assert.Ignore("IPv6 has no header length");
-        using PacketScript script = NewScript();
-        for (int words = 0; words < 5; words++)
-        {
-            byte[] packet = script.Segment(Tcp.Syn(seq: 0));
-            packet[0] = (byte)(0x40 | words);
-            script.ExpectDropped(packet, TfDrop.IpHeader, $"a header of {words} words");
-        }
-    }
-
-    [Test]
     public void Payload_length_of_zero_is_dropped()
     {
         using PacketScript script = NewScript();
