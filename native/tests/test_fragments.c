@@ -99,6 +99,7 @@ static void small_reassembly(tf_config *config)
     config->reassembly_bytes = 64 * 1024;
 }
 
+/* Acceptance row 19 */
 TEST(reassembly_stays_under_its_cap)
 {
     static uint8_t packet[WIRE_MAX];
@@ -125,6 +126,7 @@ TEST(reassembly_stays_under_its_cap)
     }
 }
 
+/* Acceptance row 19 */
 TEST(tiny_fragments_stay_under_the_cap)
 {
     static uint8_t packet[WIRE_MAX];
@@ -167,6 +169,7 @@ static void check_time_exceeded(sim *s, uint32_t family)
     CHECK(sim_stray(s) == NULL);
 }
 
+/* Acceptance row 19 */
 TEST(incomplete_datagrams_time_out)
 {
     static uint8_t packet[WIRE_MAX];
@@ -212,6 +215,7 @@ TEST(overlapping_fragments_are_dropped)
     }
 }
 
+/* Acceptance row 19 */
 TEST(overlapping_fragments_end_their_datagram)
 {
     /* RFC 5722 3: also what has not arrived yet cannot complete it. A repetition is no overlap. */
@@ -240,6 +244,7 @@ TEST(overlapping_fragments_end_their_datagram)
     }
 }
 
+/* Acceptance row 19 */
 TEST(impossible_fragments_are_dropped)
 {
     for (uint32_t f = 0; f < 2; f++) {

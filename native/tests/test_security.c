@@ -22,6 +22,7 @@ static uint32_t observe_isn(sim *s, tf_endpoint self, tf_endpoint remote)
     return isn;
 }
 
+/* Weakness W26 */
 TEST(isn_of_one_tuple_grows_with_time)
 {
     for (uint32_t family = 4; family <= 6; family += 2) {
@@ -40,6 +41,7 @@ TEST(isn_of_one_tuple_grows_with_time)
     }
 }
 
+/* Weakness W26 */
 TEST(isns_of_other_tuples_tell_nothing)
 {
     sim *s = sim_open(NULL);
@@ -74,6 +76,7 @@ static void with_secret(tf_config *config)
     memset(config->secret, secret_byte, sizeof config->secret);
 }
 
+/* Weakness W26 */
 TEST(isn_depends_on_the_secret)
 {
     uint32_t isns[2];
@@ -88,6 +91,7 @@ TEST(isn_depends_on_the_secret)
     CHECK(distance > 1000000 && distance < 0u - 1000000u);
 }
 
+/* Acceptance row 15 */
 TEST(data_with_an_impossible_ack_is_refused)
 {
     for (uint32_t index = 0; index < 2; index++) {
@@ -259,6 +263,7 @@ TEST(syn_flood_stays_under_the_caps)
     sim_close(s);
 }
 
+/* Acceptance row 15 */
 TEST(acknowledgments_outside_the_window_are_not_taken)
 {
     /* RFC 9293 3.10.7.4: an unacceptable segment is answered, and nothing of it counts. */
