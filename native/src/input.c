@@ -72,12 +72,6 @@ void tf_set_ip_data(uint8_t *ip) {
   }
 }
 
-/* RFC 5961 5.2: an acknowledgment must lie between what was acknowledged
- * before, less the largest window, and what was sent. */
-static int acknowledgment_acceptable(const struct tcp_pcb *pcb, uint32_t acknowledgment) {
-  return TCP_SEQ_GEQ(acknowledgment, pcb->lastack - pcb->snd_wnd_max) && TCP_SEQ_LEQ(acknowledgment, pcb->snd_nxt);
-}
-
 /* lwIP takes an MSS option from any segment and would shrink a running
  * connection's segments to it, or grow them past the MTU. */
 static void neutralise_mss(uint8_t *tcp) {
@@ -115,18 +109,9 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
   struct tcp_pcb *pcb = flow->pcb;
   uint8_t *tcp = parsed->ip + parsed->transport;
   uint32_t payload = parsed->length - parsed->payload;
-#if !TF_UNCURE_ACK_RANGE
-  if ((parsed->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT &&
-      !acknowledgment_acceptable(pcb, tf_get32(tcp + 8))) {
-    tf_drop_count(TF_DROP_ACK_RANGE);
-    tf_flow_mount(flow);
-    tf.challenge = 1;
-    tcp_send_empty_ack(pcb);
-    tf.challenge = 0;
-    tf_flow_unmount();
+  if (!tf_segment_acceptable(flow, parsed)) {
     return 0;
   }
-#endif
   /* Over the flow's budget only the next expected bytes get through: these the
    * window already bounds, and without them nothing could ever be consumed. */
   if (payload != 0 && flow->receive_bytes + payload > tf.config.flow_bytes && tf_get32(tcp + 4) != pcb->rcv_nxt) {
@@ -169,13 +154,16 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
     neutralise_mss(segment->payload);
   }
 #endif
-  tf.challenge = (parsed->tcp_flags & (TCP_RST | TCP_SYN)) != 0;
+  /* While the window is closed lwIP answers empty segments, too: two such ends would do so for ever. */
+  tf.challenge = span == 0 && pcb->rcv_wnd == 0;
+  tf.answers_ack = (parsed->tcp_flags & TCP_ACK) != 0;
   flow->last_active = tf.now;
   flow->keepalives = 0;
   tf_flow_mount(flow);
   tf_inject_tcp(parsed->ip, parsed->transport, segment);
   tf_flow_unmount();
   tf.challenge = 0;
+  tf.answers_ack = 0;
   tf_flow_settle(flow);
   return 1;
 }
@@ -209,7 +197,9 @@ static int input_segment(const tf_parsed *parsed, tf_block *block) {
   if (segment == NULL) {
     return 0;
   }
+  tf.answers_ack = (parsed->tcp_flags & TCP_ACK) != 0;
   tf_inject_tcp(parsed->ip, parsed->transport, segment);
+  tf.answers_ack = 0;
   return 1;
 }
 

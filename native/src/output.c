@@ -199,6 +199,12 @@ static err_t output_tcp(struct pbuf *p, uint32_t transport) {
     return ERR_MEM;
   }
   pbuf_copy_partial(p, entry->output.slices[0].data, (u16_t)entry->output.length, 0);
+  if ((tcp[13] & TCP_RST) != 0 && tf.answers_ack) {
+    /* RFC 9293 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>; lwIP always adds an ACK. */
+    uint8_t *reset = entry->output.slices[0].data + transport;
+    tf_put32(reset + 8, 0);
+    reset[13] &= (uint8_t)~TCP_ACK;
+  }
   entry->version = transport == 20 ? 4 : 6;
   entry->protocol = 6;
   entry->transport = (uint16_t)transport;

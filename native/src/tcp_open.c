@@ -47,6 +47,18 @@ static void on_error(void *argument, err_t error) {
   }
 }
 
+/* Has the stored SYN an MSS option? Its options are valid: it passed the filter. */
+static int offers_mss(const tf_flow *flow) {
+  const uint8_t *tcp = flow->syn + (flow->key.family == 4 ? 20 : 40);
+  const uint8_t *end = tcp + (tcp[12] >> 4) * 4;
+  for (const uint8_t *option = tcp + 20; option < end && *option != 0; option += *option == 1 ? 1 : option[1]) {
+    if (*option == 2) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb);
 
 static const struct tcp_ext_arg_callbacks flow_callbacks = {on_destroyed, on_passive_open};
@@ -66,6 +78,9 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
   tcp_sent(pcb, tf_on_sent);
   tcp_err(pcb, on_error);
   tcp_nagle_disable(pcb);
+  if (flow->key.family == 6 && !offers_mss(flow)) {
+    pcb->mss = (u16_t)LWIP_MIN(1220u, tf.config.mtu - 60u); /* RFC 9293 3.7.1; lwIP assumes 536 for both */
+  }
 #if !TF_UNCURE_TINY_MSS
   if (pcb->mss < TF_MIN_MSS) {
     pcb->mss = TF_MIN_MSS;
@@ -161,6 +176,7 @@ static int store_syn(tf_flow *flow, const tf_parsed *parsed) {
   flow->syn = copy;
   flow->syn_length = length;
   flow->syn_sequence = tf_get32(copy + parsed->transport + 4);
+  tf_put32(copy + parsed->transport + 8, 0); /* no ACK: lwIP would take a RST's number from here */
   return 1;
 }
 

@@ -54,6 +54,7 @@
 #include "tcp_receive.c"
 #include "tcp_send.c"
 #include "filter.c"
+#include "acceptance.c"
 #include "input.c"
 #include "fragment.c"
 #include "icmp.c"

@@ -260,6 +260,7 @@ struct tf_globals {
   tf_flow *accepting;       /* whose SYN lwIP is being given */
   const struct tcp_pcb *output_pcb; /* whose segment lwIP is writing out */
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
+  uint8_t answers_ack;      /* the segment that lwIP is being given has an ACK */
   uint8_t assert_failed;
   tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
 
@@ -345,6 +346,9 @@ uint32_t tf_send_room(const tf_flow *flow);
 int tf_source_allowed(uint32_t family, const uint8_t *address);
 int tf_filter(uint8_t *data, uint32_t length, const tf_offload *offload, tf_parsed *parsed);
 int tf_verify_checksum(const tf_parsed *parsed, const tf_offload *offload);
+
+/* ---- acceptance.c */
+int tf_segment_acceptable(tf_flow *flow, const tf_parsed *parsed);
 
 /* ---- input.c */
 struct pbuf *tf_rx_alloc(uint8_t *data, uint32_t length, tf_block *block, tf_flow *flow);

@@ -45,6 +45,7 @@ static void finish(sim *s, peer *p, flow *f)
     sim_close(s);
 }
 
+/* Acceptance row 16 */
 TEST(window_from_zero_trips_no_assertion)
 {
     /* lwIP sizes segments by half the largest window it has seen, or, having seen none,
@@ -80,6 +81,7 @@ static void fill_output(sim *s)
     }
 }
 
+/* Acceptance row 16 */
 TEST(write_to_a_blocked_segment_trips_no_assertion)
 {
     /* A small write behind a closed window, room for an MSS left in its segment; a window
@@ -100,6 +102,7 @@ TEST(write_to_a_blocked_segment_trips_no_assertion)
     }
 }
 
+/* Acceptance row 16 */
 TEST(window_tricks_trip_no_assertion)
 {
     /* A window opens in a data segment, and the application writes as it reads. */
@@ -195,6 +198,7 @@ TEST(data_across_a_fin_trips_no_assertion)
     }
 }
 
+/* Acceptance row 16 */
 TEST(persist_timer_of_an_emptied_queue_is_harmless)
 {
     /* One byte is left when the window closes; the probe carries it, and the peer takes

@@ -118,6 +118,7 @@ TEST(reset_by_the_peer)
     }
 }
 
+/* Acceptance row 15 */
 TEST(reset_outside_the_window_is_ignored)
 {
     sim *s = sim_open(NULL);

@@ -6,6 +6,7 @@
 
 #include "filter.h"
 
+/* Acceptance row 22 */
 TEST(every_short_packet_is_dropped)
 {
     sim *s = sim_open(NULL);
@@ -35,6 +36,7 @@ TEST(every_short_packet_is_dropped)
     sim_close(s);
 }
 
+/* Acceptance row 22 */
 TEST(every_truncation_is_dropped)
 {
     /* Each kind of packet, cut at each length. */
@@ -50,6 +52,7 @@ TEST(every_truncation_is_dropped)
     sim_close(s);
 }
 
+/* Acceptance row 22 */
 TEST(drop_length_and_version)
 {
     sim *s = sim_open(NULL);
@@ -89,6 +92,7 @@ TEST(no_ipv6_below_its_least_mtu)
     sim_close(s);
 }
 
+/* Acceptance row 23 */
 TEST(drop_ip_header_and_options)
 {
     sim *s = sim_open(NULL);
@@ -111,6 +115,7 @@ TEST(drop_ip_header_and_options)
     sim_close(s);
 }
 
+/* Acceptance row 23 */
 TEST(drop_ipv6_extension_headers)
 {
     sim *s = sim_open(NULL);
@@ -133,6 +138,7 @@ TEST(drop_ipv6_extension_headers)
     sim_close(s);
 }
 
+/* Acceptance row 24 */
 TEST(drop_sources_that_nobody_has)
 {
     sim *s = sim_open(NULL);
@@ -157,6 +163,7 @@ TEST(drop_sources_that_nobody_has)
     sim_close(s);
 }
 
+/* Acceptance row 24 */
 TEST(drop_destinations_that_are_not_served)
 {
     sim *s = sim_open(NULL);
@@ -190,6 +197,7 @@ TEST(drop_destinations_that_are_not_served)
     sim_close(s);
 }
 
+/* Acceptance row 24 */
 TEST(drop_land)
 {
     sim *s = sim_open(NULL);

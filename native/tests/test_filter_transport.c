@@ -39,6 +39,7 @@ TEST(drop_other_protocols)
     sim_close(s);
 }
 
+/* Acceptance row 22 */
 TEST(drop_tcp_header_and_flags)
 {
     sim *s = sim_open(NULL);
@@ -72,6 +73,7 @@ TEST(drop_tcp_header_and_flags)
     sim_close(s);
 }
 
+/* Acceptance row 22 */
 TEST(drop_malformed_tcp_options)
 {
     sim *s = sim_open(NULL);
@@ -115,6 +117,7 @@ TEST(drop_malformed_tcp_options)
     sim_close(s);
 }
 
+/* Acceptance row 25 */
 TEST(drop_udp_header)
 {
     sim *s = sim_open(NULL);
@@ -132,6 +135,8 @@ TEST(drop_udp_header)
     sim_close(s);
 }
 
+/* Acceptance row 21 */
+/* Weakness W27 */
 TEST(drop_wrong_checksums)
 {
     uint8_t bytes[100];
@@ -157,6 +162,8 @@ static void trusting(tf_config *config)
     config->flags |= TF_STACK_TRUST_CHECKSUMS;
 }
 
+/* Acceptance row 21 */
+/* Weakness W27 */
 TEST(trusted_checksums_are_not_verified)
 {
     sim *s = sim_open(trusting);

@@ -99,6 +99,7 @@ static void small_reassembly(tf_config *config)
     config->reassembly_bytes = 64 * 1024;
 }
 
+/* Acceptance row 19 */
 TEST(reassembly_stays_under_its_cap)
 {
     static uint8_t packet[WIRE_MAX];
@@ -125,6 +126,7 @@ TEST(reassembly_stays_under_its_cap)
     }
 }
 
+/* Acceptance row 19 */
 TEST(tiny_fragments_stay_under_the_cap)
 {
     static uint8_t packet[WIRE_MAX];
@@ -167,6 +169,7 @@ static void check_time_exceeded(sim *s, uint32_t family)
     CHECK(sim_stray(s) == NULL);
 }
 
+/* Acceptance row 19 */
 TEST(incomplete_datagrams_time_out)
 {
     static uint8_t packet[WIRE_MAX];
@@ -212,6 +215,36 @@ TEST(overlapping_fragments_are_dropped)
     }
 }
 
+/* Acceptance row 19 */
+TEST(overlapping_fragments_end_their_datagram)
+{
+    /* RFC 5722 3: also what has not arrived yet cannot complete it. A repetition is no overlap. */
+    static uint8_t packet[WIRE_MAX];
+    static uint8_t fragment[WIRE_MAX];
+    for (uint32_t variant = 0; variant < 4; variant++) {
+        sim *s = sim_open(NULL);
+        uint32_t f = variant & 1;
+        bool repeated = variant >= 2;
+        uint32_t size = whole(families[f], 1, 4000, packet);
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t piece = wire_fragment(packet, size, 1504, 9, i, fragment, sizeof fragment);
+            CHECK_EQ(1, sim_input(s, fragment, piece, NULL));
+        }
+        uint32_t piece = wire_fragment(packet, size, repeated ? 1504 : 800, 9, 1, fragment, sizeof fragment);
+        CHECK_EQ(0, sim_input(s, fragment, piece, NULL));
+        CHECK_EQ(1, sim_drops(s, TF_DROP_REASSEMBLY));
+        piece = wire_fragment(packet, size, 1504, 9, 2, fragment, sizeof fragment);
+        CHECK_EQ(1, sim_input(s, fragment, piece, NULL));
+        sim_pump(s);
+        CHECK_EQ(repeated, s->sessions != NULL);
+        CHECK_EQ(0, tf_output_pending(s->stack));
+        sim_run(s, 40 * SECONDS);
+        CHECK(sim_stray(s) == NULL);
+        sim_close(s);
+    }
+}
+
+/* Acceptance row 19 */
 TEST(impossible_fragments_are_dropped)
 {
     for (uint32_t f = 0; f < 2; f++) {

@@ -69,6 +69,7 @@ TEST(lost_third_segment_is_made_up_for_by_data)
     sim_close(s);
 }
 
+/* Acceptance row 15 */
 TEST(new_syn_on_an_open_tuple_is_challenged)
 {
     /* RFC 5961 4.2: the client lost its memory. It resets what we still hold and tries again. */

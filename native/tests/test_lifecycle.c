@@ -136,6 +136,8 @@ TEST(stack_can_be_created_again_and_again)
     }
 }
 
+/* Weakness W23 */
+/* Weakness W26 */
 TEST(idle_stack_is_silent)
 {
     sim *s = sim_open(NULL);
@@ -151,6 +153,7 @@ TEST(idle_stack_is_silent)
     sim_close(s);
 }
 
+/* Weakness W26 */
 TEST(idle_flow_needs_no_ticks)
 {
     sim *s = sim_open(NULL);

@@ -22,6 +22,7 @@ static uint32_t observe_isn(sim *s, tf_endpoint self, tf_endpoint remote)
     return isn;
 }
 
+/* Weakness W26 */
 TEST(isn_of_one_tuple_grows_with_time)
 {
     for (uint32_t family = 4; family <= 6; family += 2) {
@@ -40,6 +41,7 @@ TEST(isn_of_one_tuple_grows_with_time)
     }
 }
 
+/* Weakness W26 */
 TEST(isns_of_other_tuples_tell_nothing)
 {
     sim *s = sim_open(NULL);
@@ -74,6 +76,7 @@ static void with_secret(tf_config *config)
     memset(config->secret, secret_byte, sizeof config->secret);
 }
 
+/* Weakness W26 */
 TEST(isn_depends_on_the_secret)
 {
     uint32_t isns[2];
@@ -88,6 +91,7 @@ TEST(isn_depends_on_the_secret)
     CHECK(distance > 1000000 && distance < 0u - 1000000u);
 }
 
+/* Acceptance row 15 */
 TEST(data_with_an_impossible_ack_is_refused)
 {
     for (uint32_t index = 0; index < 2; index++) {
@@ -257,4 +261,38 @@ TEST(syn_flood_stays_under_the_caps)
     sim_run(s, s->config.pending_timeout + SECONDS);
     CHECK_EQ(0, sim_stats(s).flows_pending);
     sim_close(s);
+}
+
+/* Acceptance row 15 */
+TEST(acknowledgments_outside_the_window_are_not_taken)
+{
+    /* RFC 9293 3.10.7.4: an unacceptable segment is answered, and nothing of it counts. */
+    static const uint32_t places[] = {100000000, 0x80000000u, 0u - 100000000, 0u - 1};
+    for (uint32_t index = 0; index < 2; index++) {
+        sim *s = sim_open(NULL);
+        peer *p = peer_new(s, index);
+        flow *f = peer_open(p);
+        uint32_t first = p->rcv_nxt;
+        p->silent = true;
+        uint8_t data[100];
+        pattern_fill(2, 0, data, sizeof data);
+        CHECK_EQ(100, tf_flow_write(s->stack, s->now, f->id, data, sizeof data));
+        sim_pump(s);
+        tf_flow_details details;
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            uint32_t before = p->log_count;
+            peer_raw(p, WIRE_ACK, p->snd_nxt + places[i], first + 100, 60000, NULL, 0);
+            sim_pump(s);
+            CHECK_EQ(before + 1, p->log_count);
+            CHECK_EQ(WIRE_ACK, peer_last(p)->flags);
+            CHECK_EQ(p->snd_nxt, peer_last(p)->ack);
+            CHECK_EQ(TF_OK, tf_flow_get_details(s->stack, f->id, &details));
+            CHECK_EQ(100, details.send_queue);
+        }
+        peer_raw(p, WIRE_ACK, p->snd_nxt, first + 100, 60000, NULL, 0);
+        sim_pump(s);
+        CHECK_EQ(TF_OK, tf_flow_get_details(s->stack, f->id, &details));
+        CHECK_EQ(0, details.send_queue);
+        sim_close(s);
+    }
 }

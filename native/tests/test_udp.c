@@ -3,6 +3,7 @@
 
 #include "udp.h"
 
+/* Acceptance row 25 */
 TEST(datagrams_of_every_size)
 {
     static const uint32_t sizes[] = {0,    1,    2,    7,    8,    9,    1451,  1452,
@@ -209,6 +210,7 @@ TEST(datagram_outlives_session_and_stack)
     tf_datagram_free(datagram);
 }
 
+/* Acceptance row 21 */
 TEST(udp_over_ipv6_needs_a_checksum)
 {
     sim *s = sim_open(NULL);

@@ -164,6 +164,7 @@ TEST(single_segments_are_acknowledged_within_the_delay)
     sim_close(s);
 }
 
+/* Acceptance row 16 */
 TEST(zero_window_of_the_peer_is_probed)
 {
     for (uint32_t index = 0; index < 2; index++) {
@@ -190,6 +191,7 @@ TEST(zero_window_of_the_peer_is_probed)
     }
 }
 
+/* Acceptance row 16 */
 TEST(tiny_windows_of_the_peer_are_used)
 {
     static const uint32_t sizes[] = {1, 2, 7, 100, 132, 264, 535, 1000};

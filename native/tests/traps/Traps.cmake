@@ -20,6 +20,7 @@ set(traps
   "PERSIST persist_timer_of_an_emptied_queue_is_harmless"
   "ISN isns_of_other_tuples_tell_nothing isn_depends_on_the_secret"
   "ACK_RANGE data_with_an_impossible_ack_is_refused"
+  "ACCEPTANCE acknowledgments_outside_the_window_are_not_taken"
   "RATE_LIMIT challenge_acks_are_rate_limited icmp_errors_are_rate_limited echo_replies_are_rate_limited"
   "PENDING_CAP pending_caps_hold proven_sources_have_places_of_their_own"
   # The caps, or the share of those that nobody knows: either holds a flood.
@@ -29,6 +30,7 @@ set(traps
   "BUDGET byte_budget_is_hard"
   "OOSEQ_LIMIT out_of_order_crumbs_stay_under_the_cap"
   "REASSEMBLY_LIMIT reassembly_stays_under_its_cap tiny_fragments_stay_under_the_cap"
+  "OVERLAP overlapping_fragments_end_their_datagram"
   "UDP6_CHECKSUM udp_over_ipv6_needs_a_checksum"
   "WINDOW_UPDATE window_of_16k_reopens_at_once window_of_64k_reopens_at_once"
   "BATCH_ACK batch_is_acknowledged_at_once"

@@ -1,0 +1,7 @@
+namespace TunFlow.PacketScripts.Language;
+
+public enum IPVersion
+{
+    V4 = 4,
+    V6 = 6,
+}
