@@ -279,6 +279,7 @@ void *tf_alloc(size_t size);
 void *tf_alloc_zero(size_t size);
 void tf_release(void *memory);
 int tf_take_token(tf_bucket *bucket, uint32_t per_second);
+int tf_take_token_of(tf_bucket *bucket, uint32_t per_second, uint32_t burst);
 
 /* ---- timers.c */
 void tf_timer_arm(tf_timer *timer, uint64_t deadline);
