@@ -341,6 +341,7 @@ void tf_send_settle(tf_flow *flow);
 void tf_send_free(tf_flow *flow);
 tf_block *tf_send_block_at(tf_flow *flow, const uint8_t *data);
 uint32_t tf_send_room(const tf_flow *flow);
+uint32_t tf_send_bytes(const tf_flow *flow);
 
 /* ---- filter.c */
 int tf_source_allowed(uint32_t family, const uint8_t *address);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using TunFlow.Devices;
 using TunFlow.Lwip;
@@ -25,14 +26,17 @@ internal sealed class InProcessTunnel : IAsyncDisposable
 
     internal LwipStatistics Statistics => Tunnel.GetStatistics().Stack;
 
-    internal static InProcessTunnel Start(IStreamDialer dialer, LwipDeviceOptions? options = null)
+    /// <param name="dialer">Must dial the loopback only.</param>
+    /// <param name="options">Of the stack.</param>
+    /// <param name="packets">Null sends datagrams from the machine's own sockets.</param>
+    internal static InProcessTunnel Start(IStreamDialer dialer, LwipDeviceOptions? options = null, IPacketProxy? packets = null)
     {
         NetworkNamespace application = new();
         try
         {
             LinuxTunDevice device = application.Do(() => LinuxTunDevice.Create(new LinuxTunOptions { Name = Tun }));
             Topology.Configure(application, Tun);
-            var tunnel = Tunnel.Start(device, dialer, new PacketListenerProxy(new UdpListener()), new TunnelOptions { DisposeDevice = true, Stack = options ?? new() });
+            var tunnel = Tunnel.Start(device, dialer, packets ?? new PacketListenerProxy(new UdpListener()), new TunnelOptions { DisposeDevice = true, Stack = options ?? new() });
             return new InProcessTunnel(application, device, tunnel);
         }
         catch
@@ -45,6 +49,15 @@ internal sealed class InProcessTunnel : IAsyncDisposable
     /// <summary>Dials the system's sockets, but the given port of the loopback instead of what was asked for.</summary>
     internal static IStreamDialer ToLoopback(int port) =>
         StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken));
+
+    /// <summary>Waits until no flow is left and the native memory is at most so large.</summary>
+    internal async Task<TimeSpan> SettleAsync(TimeSpan limit, long bytes = long.MaxValue)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (Statistics is var now && (now.Flows > 0 || now.Sessions > 0 || now.NativeBytes > bytes) && Stopwatch.GetElapsedTime(started) < limit)
+            await Task.Delay(20);
+        return Stopwatch.GetElapsedTime(started);
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -3,15 +3,17 @@ using System.Net.Sockets;
 
 namespace TunFlow.EndToEnd.Tests.Servers;
 
-/// <summary>Accepts on the loopback and reads whatever comes, or sends it back.</summary>
+/// <summary>Accepts on the loopback and reads whatever comes; or sends it back, all of it or only what came first, and then closes.</summary>
 internal sealed class SinkServer : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly bool _echo;
+    private readonly bool _once;
 
-    internal SinkServer(bool echo = false)
+    internal SinkServer(bool echo = false, bool once = false)
     {
-        _echo = echo;
+        _echo = echo || once;
+        _once = once;
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen(4096);
         _ = AcceptAsync();
@@ -52,6 +54,8 @@ internal sealed class SinkServer : IDisposable
                 {
                     if (_echo)
                         await socket.SendAsync(buffer.AsMemory(0, count));
+                    if (_once)
+                        return;
                 }
             }
             catch (SocketException)
