@@ -24,29 +24,7 @@ public sealed class DeletedInterfaceTests
         double fastest = double.MaxValue;
         // How soon a thread gets a processor is the machine's affair: the best of three.
         for (int i = 0; i < 3 && fastest >= 100; i++)
-        {
-            await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port));
-            long ended = 0;
-            Task completion = tunnel.Tunnel.Completion.ContinueWith(
-                _ => Volatile.Write(ref ended, Stopwatch.GetTimestamp()), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            using Socket bulk = await tunnel.Application.ConnectAsync(s_server);
-            using CancellationTokenSource stop = new();
-            Task upload = UploadAsync(bulk, stop.Token);
-            while (tunnel.Statistics.StreamBytesUp < 10_000_000)
-                await Task.Delay(5);
-
-            tunnel.Application.Ip($"link delete {InProcessTunnel.Tun}");
-            long deleted = Stopwatch.GetTimestamp();
-
-            await completion.WaitAsync(Tool.DefaultTimeout);
-            fastest = Math.Min(fastest, Stopwatch.GetElapsedTime(deleted, ended).TotalMilliseconds);
-            Assert.That(tunnel.Statistics.Flows, Is.Zero);
-            Assert.That(tunnel.Statistics.Asserts + tunnel.Statistics.UnexpectedExceptions, Is.Zero);
-            await stop.CancelAsync();
-            await upload;
-            await AssertIdleAsync();
-        }
-
+            fastest = Math.Min(fastest, await TimeEndAsync(server));
         TestContext.Out.WriteLine($"the tunnel ended {fastest:F1} ms after ip said that the interface was deleted");
         Assert.That(fastest, Is.LessThan(100));
     }
@@ -76,6 +54,30 @@ public sealed class DeletedInterfaceTests
         }
     }
 
+    /// <returns>Milliseconds from the deletion of the interface to the end of the tunnel.</returns>
+    private static async Task<double> TimeEndAsync(SinkServer server)
+    {
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port));
+        long ended = 0;
+        Task completion = tunnel.Tunnel.Completion.ContinueWith(
+            _ => Volatile.Write(ref ended, Stopwatch.GetTimestamp()), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        using Socket bulk = await tunnel.Application.ConnectAsync(s_server);
+        Task upload = Task.Run(() => UploadAsync(bulk));
+        while (tunnel.Statistics.StreamBytesUp < 10_000_000)
+            await Task.Delay(5);
+
+        tunnel.Application.Ip($"link delete {InProcessTunnel.Tun}");
+        long deleted = Stopwatch.GetTimestamp();
+
+        await completion.WaitAsync(Tool.DefaultTimeout);
+        Assert.That(tunnel.Statistics.Flows, Is.Zero);
+        Assert.That(tunnel.Statistics.Asserts + tunnel.Statistics.UnexpectedExceptions, Is.Zero);
+        bulk.Dispose();
+        await upload;
+        await AssertIdleAsync();
+        return Stopwatch.GetElapsedTime(deleted, ended).TotalMilliseconds;
+    }
+
     /// <summary>Until a second comes in which this process takes less than 1 % of a processor; one that spins has none.</summary>
     private static async Task AssertIdleAsync()
     {
@@ -92,15 +94,15 @@ public sealed class DeletedInterfaceTests
         Assert.That(share, Is.LessThan(0.01));
     }
 
-    private static async Task UploadAsync(Socket socket, CancellationToken cancellationToken)
+    private static async Task UploadAsync(Socket socket)
     {
         byte[] data = new byte[256 * 1024];
         try
         {
             while (true)
-                await socket.SendAsync(data, cancellationToken);
+                await socket.SendAsync(data);
         }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
             // The network is gone without a word; so is the test.
         }

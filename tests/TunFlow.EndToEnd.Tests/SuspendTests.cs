@@ -47,12 +47,7 @@ public sealed class SuspendTests
 
         (Socket fresh, Socket freshServer) = await OpenAsync(topology, listener, server);
         TimeSpan connected = Stopwatch.GetElapsedTime(started);
-        Task[] fates = [.. flows.Select(static (flow, i) => (i % 3) switch
-        {
-            0 => ExpectResetAsync(flow.Client),
-            1 => ExpectResetAsync(flow.Server),
-            _ => EchoAsync(flow.Client, flow.Server),
-        })];
+        Task[] fates = [.. flows.Select(FateAsync)];
         await Task.WhenAll(fates).WaitAsync(Tool.DefaultTimeout);
         TimeSpan settled = Stopwatch.GetElapsedTime(started);
         await Task.Delay(s_second);
@@ -75,6 +70,13 @@ public sealed class SuspendTests
 
         Assert.That(await topology.Tunnel.StopAsync(), Is.Zero, topology.Tunnel.Errors());
     }
+
+    private static Task FateAsync((Socket Client, Socket Server) flow, int number) => (number % 3) switch
+    {
+        0 => ExpectResetAsync(flow.Client),
+        1 => ExpectResetAsync(flow.Server),
+        _ => EchoAsync(flow.Client, flow.Server),
+    };
 
     private static async Task<(Socket Client, Socket Server)> OpenAsync(Topology topology, Socket listener, IPEndPoint server)
     {
