@@ -129,7 +129,14 @@ internal static class ConnectionLimit
     {
         var request = new NetlinkRequest(stackalloc byte[NetlinkRequest.Capacity], NetlinkTypes.DeleteDiscipline, 0);
         request.AppendTraffic(index, Handle, NetlinkTypes.TrafficRoot, 0);
-        Transact(request, "Cannot remove the queueing discipline HTB");
+        try
+        {
+            Transact(request, "Cannot remove the queueing discipline HTB");
+        }
+        catch (NetworkException)
+        {
+            // Left without a filter it lets everything pass, as if it were not there.
+        }
     }
 
     private static NetlinkRequest Begin(Span<byte> buffer, ushort type, int index, uint handle, uint parent, uint information, ReadOnlySpan<byte> kind)

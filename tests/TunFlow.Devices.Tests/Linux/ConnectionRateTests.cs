@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using TunFlow.Devices.Linux;
 
 namespace TunFlow.Devices.Tests;
 
@@ -118,6 +119,21 @@ internal sealed class ConnectionRateTests(string address, string neighbours, int
         await using (LinuxTunDevice device = _namespace.Run(() => LinuxTunDevice.Attach("kept")))
             Assert.That(device.ConnectionRate, Is.Null);
         Assert.That(_namespace.Execute("tc", "qdisc show dev kept"), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Another_discipline_is_left_alone()
+    {
+        Assert.That(_namespace.Run(() => ConnectionLimit.TryInstall(LinuxInterface.GetIndex("lo"), 10)), Is.False, "there is one since the set-up");
+        Assert.That(_namespace.Execute("tc", "class show dev lo"), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_the_kernel_refuses_half_way_is_taken_back()
+    {
+        await using LinuxTunDevice device = Open(new LinuxTunOptions { Name = "t", ConnectionRate = null });
+        Assert.That(_namespace.Run(() => ConnectionLimit.TryInstall(LinuxInterface.GetIndex("t"), 0)), Is.False, "a class without a rate");
+        Assert.That(_namespace.Execute("tc", "qdisc show dev t"), Does.Not.Contain("htb"));
     }
 
     [TestCase(0)]

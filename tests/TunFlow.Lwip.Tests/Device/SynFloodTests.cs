@@ -39,20 +39,19 @@ internal sealed class SynFloodTests(AcceptMode mode) : DeviceFixture
         Dialer.OnDial = (remote, token) => remote.Equals(s_honest) ? new ValueTask<StreamConnection>(Dialer.Create()) : HangAsync(token);
         (TcpPeer established, FakeUpstream upstream) = await ConnectHonestAsync();
         _syns = [.. Enumerable.Range(0, Batch).Select(static _ => new PacketBuffer(PacketBuilder.TcpSegment(s_first, Server4, 1, 0, TcpFlags.Syn, 65_535), SynSize))];
-        await FloodAsync(0, 10);
-        await Eventually.HoldsAsync(() => mode == AcceptMode.DialFirst ? Statistics.FlowsPending == 512 : Statistics.FlowsHalfOpen >= 1000, "full caps");
+        int first = await FillAsync();
         LwipStatistics full = Statistics;
         long managed = ManagedBytes();
         int honest = 1, mostHalfOpen = 0, mostPending = 0;
         long started = Stopwatch.GetTimestamp();
 
-        for (int i = 10; i < Count / Batch; i++)
+        for (int i = first; i < Count / Batch; i++)
         {
-            await FloodAsync(i, 1);
+            await FloodAsync(i);
             LwipStatistics now = Statistics;
             mostHalfOpen = Math.Max(mostHalfOpen, now.FlowsHalfOpen);
             mostPending = Math.Max(mostPending, now.FlowsPending);
-            if (i % 200 != 150)
+            if (i % 200 != 199)
                 continue;
             (TcpPeer peer, _) = await ConnectHonestAsync();
             peer.SendReset();
@@ -64,11 +63,11 @@ internal sealed class SynFloodTests(AcceptMode mode) : DeviceFixture
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         LwipStatistics after = Statistics;
         long grown = ManagedBytes() - managed;
-        TestContext.Out.WriteLine($"{Count / seconds / 1000:F0} thousand SYNs a second; half-open {mostHalfOpen}, pending {mostPending} at most; {Dialer.Calls} dials; native bytes {full.NativeBytesPeak} with full caps, {after.NativeBytesPeak} at most; {grown} managed bytes more");
+        TestContext.Out.WriteLine($"{(Count - (first * Batch)) / seconds / 1000:F0} thousand SYNs a second; half-open {mostHalfOpen}, pending {mostPending} at most; {Dialer.Calls} dials; native bytes {full.NativeBytesPeak} with full caps, {after.NativeBytesPeak} at most; {grown} managed bytes more");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(after.PacketsIn, Is.GreaterThanOrEqualTo(Count));
-            Assert.That(honest, Is.EqualTo(6));
+            Assert.That(honest, Is.GreaterThanOrEqualTo(4));
             Assert.That(mostHalfOpen, Is.LessThanOrEqualTo(1024));
             Assert.That(mostPending, Is.LessThanOrEqualTo(1024));
             Assert.That(after.NativeBytesPeak - full.NativeBytesPeak, Is.LessThan(OneMegabyte));
@@ -125,18 +124,29 @@ internal sealed class SynFloodTests(AcceptMode mode) : DeviceFixture
             return await never.Task;
     }
 
-    /// <summary>So many batches, each of a thousand other sources.</summary>
-    private async Task FloodAsync(int first, int batches)
+    /// <summary>Floods until what is capped is full, no faster than the answers are made. Returns the next batch.</summary>
+    private async Task<int> FillAsync()
     {
-        for (int batch = first; batch < first + batches; batch++)
+        for (int batch = 0; batch < 500; batch++)
         {
-            for (int i = 0; i < Batch; i++)
-                Readdress(_syns[i].Packet.Span, (batch * Batch) + i);
-            await Device.WriteBatchAsync(_syns);
-            Time.Advance(s_batch);
-            while (Link.Others.TryRead(out _))
-            {
-            }
+            await FloodAsync(batch);
+            await Task.Delay(10);
+            if (mode == AcceptMode.DialFirst ? Statistics.FlowsPending == 512 : Statistics.FlowsHalfOpen >= 1000)
+                return batch + 1;
+        }
+
+        throw new TimeoutException("The caps were never full.");
+    }
+
+    /// <summary>A batch, of a thousand other sources.</summary>
+    private async Task FloodAsync(int batch)
+    {
+        for (int i = 0; i < Batch; i++)
+            Readdress(_syns[i].Packet.Span, (batch * Batch) + i);
+        await Device.WriteBatchAsync(_syns);
+        Time.Advance(s_batch);
+        while (Link.Others.TryRead(out _))
+        {
         }
     }
 
