@@ -1,4 +1,5 @@
 #include "network.h"
+#include "connection_limit.h"
 #include "netlink.h"
 
 #include <arpa/inet.h>
@@ -158,6 +159,7 @@ static int configure(int netlink, const char *name, unsigned int mtu, unsigned i
         return failure_set(failure, -result, "cannot give '%s' the address " TFL_DEVICE_IPV4, name);
     if (*has_ipv6)
         *has_ipv6 = configure_ipv6(netlink, index, name) == 0;
+    connection_limit_set(netlink, index);
     result = link_up(netlink, index);
     if (result != 0)
         return failure_set(failure, -result, "cannot bring up '%s'", name);

@@ -49,7 +49,7 @@ static int32_t op_flow_get_details(uint64_t id, tf_flow_details *details) {
   tf_to_endpoint(&details->source, flow->key.source, flow->key.source_port, flow->key.family);
   tf_to_endpoint(&details->destination, flow->key.destination, flow->key.destination_port, flow->key.family);
   details->receive_queue = flow->receive_queue;
-  details->native_bytes = (uint32_t)sizeof *flow + flow->receive_bytes;
+  details->native_bytes = (uint32_t)sizeof *flow + flow->receive_bytes + tf_send_bytes(flow);
   if (flow->pcb != NULL) {
     details->mss = flow->pcb->mss;
     details->send_queue = flow->pcb->snd_lbb - flow->pcb->lastack;

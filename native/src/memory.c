@@ -38,14 +38,16 @@ void tf_assert_failed(const char *message) {
 }
 
 /* A token bucket of one second's burst. */
-int tf_take_token(tf_bucket *bucket, uint32_t per_second) {
+int tf_take_token(tf_bucket *bucket, uint32_t per_second) { return tf_take_token_of(bucket, per_second, per_second); }
+
+int tf_take_token_of(tf_bucket *bucket, uint32_t per_second, uint32_t burst) {
 #if TF_UNCURE_RATE_LIMIT
   return bucket != NULL;
 #endif
-  uint64_t capacity = (uint64_t)per_second * 1000000u;
+  uint64_t capacity = (uint64_t)burst * 1000000u;
   uint64_t elapsed = tf.now - bucket->refilled;
   bucket->refilled = tf.now;
-  if (elapsed >= 1000000u) {
+  if (elapsed >= 1000000u * (uint64_t)(burst / per_second + 1)) {
     bucket->tokens = capacity;
   } else {
     bucket->tokens += elapsed * per_second;

@@ -15,7 +15,8 @@
 
 #define PROVEN_SLOTS 1024u
 #define PROVEN_TIME (600ull * 1000000)
-#define LEAST_RATE 100u
+#define LEAST_BURST 100u
+#define BURST_SECONDS 4u
 
 static uint64_t source_hash(const tf_key *key) { return tf_siphash(tf.key, key->source, sizeof key->source, 1, 3); }
 
@@ -35,12 +36,13 @@ void tf_source_prove(const tf_key *key) {
   proven->seen = tf.now;
 }
 
-/* New connections a second. Small limits are meant for dials at once. */
-static uint32_t unproven_rate(void) { return LWIP_MAX(tf.config.max_pending, LEAST_RATE); }
+/* New connections at once, after which they come at a quarter of that a second: a dial costs a hundred times what a SYN does,
+ * and a flood takes every one that it can get. Small limits are meant for dials at once. */
+static uint32_t unproven_burst(void) { return LWIP_MAX(tf.config.max_pending, LEAST_BURST); }
 
 int tf_syn_guard_setup(void) {
   tf.proven = tf_alloc_zero(sizeof(tf_proven) * PROVEN_SLOTS);
-  tf.syn_bucket.tokens = (uint64_t)unproven_rate() * 1000000u;
+  tf.syn_bucket.tokens = (uint64_t)unproven_burst() * 1000000u;
   tf.syn_bucket.refilled = tf.now;
   return tf.proven != NULL;
 }
@@ -48,7 +50,7 @@ int tf_syn_guard_setup(void) {
 /* May a new source be dialled for? */
 int tf_unproven_admitted(void) {
   uint32_t share = tf.config.max_pending / 2;
-  return tf.pending_unproven < (share > 0 ? share : 1) && tf_take_token(&tf.syn_bucket, unproven_rate());
+  return tf.pending_unproven < (share > 0 ? share : 1) && tf_take_token_of(&tf.syn_bucket, unproven_burst() / BURST_SECONDS, unproven_burst());
 }
 
 /* ---- the queue of handshakes under way, oldest first */

@@ -66,6 +66,17 @@ uint32_t tf_send_room(const tf_flow *flow) {
   return LWIP_MIN(tf.config.send_buffer - queued, pcb->snd_buf);
 }
 
+/* Allocated for what is not acknowledged. Pieces of one block follow each other. */
+uint32_t tf_send_bytes(const tf_flow *flow) {
+  const tf_block *last = NULL;
+  uint32_t bytes = 0;
+  for (const tf_piece *piece = flow->send_head; piece != NULL; piece = piece->next) {
+    bytes += (uint32_t)sizeof *piece + (piece->block != last ? piece->block->capacity : 0);
+    last = piece->block;
+  }
+  return bytes + (flow->tail_block != NULL && flow->tail_block != last ? flow->tail_block->capacity : 0);
+}
+
 /* Bytes were acknowledged. */
 void tf_send_settle(tf_flow *flow) {
   flow->acked = 0;

@@ -280,6 +280,7 @@ void *tf_alloc(size_t size);
 void *tf_alloc_zero(size_t size);
 void tf_release(void *memory);
 int tf_take_token(tf_bucket *bucket, uint32_t per_second);
+int tf_take_token_of(tf_bucket *bucket, uint32_t per_second, uint32_t burst);
 
 /* ---- timers.c */
 void tf_timer_arm(tf_timer *timer, uint64_t deadline);
@@ -341,6 +342,7 @@ void tf_send_settle(tf_flow *flow);
 void tf_send_free(tf_flow *flow);
 tf_block *tf_send_block_at(tf_flow *flow, const uint8_t *data);
 uint32_t tf_send_room(const tf_flow *flow);
+uint32_t tf_send_bytes(const tf_flow *flow);
 
 /* ---- filter.c */
 int tf_source_allowed(uint32_t family, const uint8_t *address);

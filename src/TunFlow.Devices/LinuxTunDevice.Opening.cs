@@ -93,7 +93,11 @@ public sealed partial class LinuxTunDevice
             }
 
             int mtu = options.Mtu ?? LinuxInterface.GetMtu(index);
-            return new LinuxTunDevice(new TunDescriptor(handle, ownsHandle: true, withHeader), name, mtu, offloads);
+            bool limited = options.ConnectionRate is { } rate && !TunOpening.IsPersistent(handle) && ConnectionLimit.TryInstall(index, rate);
+            return new LinuxTunDevice(new TunDescriptor(handle, ownsHandle: true, withHeader), name, mtu, offloads)
+            {
+                ConnectionRate = limited ? options.ConnectionRate : null,
+            };
         }
         catch
         {
@@ -141,6 +145,12 @@ public sealed partial class LinuxTunDevice
         if (options.Mtu is { } mtu)
         {
             ThrowIfInvalid(mtu);
+        }
+
+        if (options.ConnectionRate is { } rate)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rate, nameof(options.ConnectionRate));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(rate, MaxConnectionRate, nameof(options.ConnectionRate));
         }
     }
 

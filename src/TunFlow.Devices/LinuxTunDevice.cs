@@ -17,6 +17,7 @@ public sealed partial class LinuxTunDevice : IBatchIPDevice
 {
     internal const int MinMtu = 68; // RFC 791
     internal const int MaxMtu = 65_535;
+    internal const int MaxConnectionRate = 10_000_000;
 
     private readonly TunDescriptor _descriptor;
     private readonly Lock _lifetime = new();
@@ -42,6 +43,9 @@ public sealed partial class LinuxTunDevice : IBatchIPDevice
     /// <inheritdoc/>
     /// <remarks>With <see cref="PacketOffloads.Checksum"/> or <see cref="PacketOffloads.TcpSegmentation"/>, packets that are read in batches carry them, too.</remarks>
     public PacketOffloads SupportedOffloads { get; }
+
+    /// <summary>The bound of <see cref="LinuxTunOptions.ConnectionRate"/> that was set when the device was opened, per second; null where there is none.</summary>
+    public int? ConnectionRate { get; private init; }
 
     /// <inheritdoc/>
     public int MaxBatch => 64;

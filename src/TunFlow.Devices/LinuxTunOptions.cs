@@ -19,4 +19,14 @@ public sealed class LinuxTunOptions
     /// KiB. Worth a factor of ten in processor time. What the kernel refuses is left out; see <see cref="LinuxTunDevice.SupportedOffloads"/>. Default: checksums and TCP.
     /// </summary>
     public PacketOffloads Offloads { get; init; } = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
+
+    /// <summary>
+    /// How many TCP connections a second programs can begin through the interface; null for no bound. Default: 10,000. Beyond it their SYNs
+    /// wait in the kernel, so that a flood of them does not displace the packets of established connections and has to wait itself.
+    /// </summary>
+    /// <remarks>
+    /// Kept by the queueing discipline HTB. It is left out where the kernel lacks it (see <see cref="LinuxTunDevice.ConnectionRate"/>), and on
+    /// interfaces that exist already: they have their owner's. The kernel removes it from an interface that moves to another network namespace.
+    /// </remarks>
+    public int? ConnectionRate { get; init; } = 10_000;
 }

@@ -115,6 +115,17 @@ class Behaviour:
             self.assertIn(source, packet)
             self.assertTrue(packet.endswith(b"hello"))
 
+    def test_new_connections_are_limited(self):
+        if not shutil.which("tc") or subprocess.run(
+                ["unshare", "--net", "tc", "qdisc", "replace", "dev", "lo", "root", "htb"], check=False).returncode != 0:
+            self.skipTest("needs tc and a kernel with HTB")
+        _, code, output = self.run_shell("tc class show dev tun0; tc filter show dev tun0", options=["--name", "tun0"])
+        self.assertEqual(0, code)
+        self.assertIn("htb 1:1 root", output)
+        self.assertIn("rate 6400Kbit", output)  # 10,000 of 80 bytes
+        self.assertEqual(1, output.count("protocol ip pref 1 u32 chain 0 fh 800::800 "))
+        self.assertEqual(1, output.count("protocol ipv6 pref 2 u32 chain 0 fh 801::800 "))
+
     def test_resolver_files(self):
         _, code, output = self.run_shell("cat /etc/resolv.conf; echo --; cat /etc/nsswitch.conf",
                                          ["--dns", "2001:db8::53"])

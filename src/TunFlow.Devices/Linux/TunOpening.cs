@@ -40,6 +40,10 @@ internal static unsafe class TunOpening
         }
     }
 
+    /// <summary>Whether the interface exists without this descriptor, too.</summary>
+    internal static bool IsPersistent(SafeFileHandle handle) =>
+        TryGetInterface(handle, out InterfaceRequest request) && (request.Flags & TunRequests.FlagPersistent) != 0;
+
     /// <summary>Asks for offloads, giving up one after the other. Needs the virtio header.</summary>
     internal static PacketOffloads SetOffloads(SafeFileHandle handle, PacketOffloads wanted)
     {

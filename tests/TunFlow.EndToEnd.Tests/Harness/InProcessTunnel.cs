@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Net;
 using TunFlow.Devices;
+using TunFlow.Lwip;
 using TunFlow.Network;
 
 namespace TunFlow.EndToEnd.Tests.Harness;
@@ -7,27 +9,35 @@ namespace TunFlow.EndToEnd.Tests.Harness;
 /// <summary>A tunnel of this process whose TUN is a namespace's only way out; every connection is dialled to one place.</summary>
 internal sealed class InProcessTunnel : IAsyncDisposable
 {
-    private const string Tun = "tunflow1";
+    internal const string Tun = "tunflow1";
 
-    private InProcessTunnel(NetworkNamespace application, Tunnel tunnel)
+    private InProcessTunnel(NetworkNamespace application, LinuxTunDevice device, Tunnel tunnel)
     {
         Application = application;
+        Device = device;
         Tunnel = tunnel;
     }
 
     internal NetworkNamespace Application { get; }
 
+    internal LinuxTunDevice Device { get; }
+
     internal Tunnel Tunnel { get; }
 
-    internal static InProcessTunnel Start(IStreamDialer dialer)
+    internal LwipStatistics Statistics => Tunnel.GetStatistics().Stack;
+
+    /// <param name="dialer">Must dial the loopback only.</param>
+    /// <param name="options">Of the stack.</param>
+    /// <param name="packets">Null sends datagrams from the machine's own sockets.</param>
+    internal static InProcessTunnel Start(IStreamDialer dialer, LwipDeviceOptions? options = null, IPacketProxy? packets = null)
     {
         NetworkNamespace application = new();
         try
         {
             LinuxTunDevice device = application.Do(() => LinuxTunDevice.Create(new LinuxTunOptions { Name = Tun }));
             Topology.Configure(application, Tun);
-            var tunnel = Tunnel.Start(device, dialer, new PacketListenerProxy(new UdpListener()), new TunnelOptions { DisposeDevice = true });
-            return new InProcessTunnel(application, tunnel);
+            var tunnel = Tunnel.Start(device, dialer, packets ?? new PacketListenerProxy(new UdpListener()), new TunnelOptions { DisposeDevice = true, Stack = options ?? new() });
+            return new InProcessTunnel(application, device, tunnel);
         }
         catch
         {
@@ -39,6 +49,15 @@ internal sealed class InProcessTunnel : IAsyncDisposable
     /// <summary>Dials the system's sockets, but the given port of the loopback instead of what was asked for.</summary>
     internal static IStreamDialer ToLoopback(int port) =>
         StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken));
+
+    /// <summary>Waits until no flow is left and the native memory is at most so large.</summary>
+    internal async Task<TimeSpan> SettleAsync(TimeSpan limit, long bytes = long.MaxValue)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (Statistics is var now && (now.Flows > 0 || now.Sessions > 0 || now.NativeBytes > bytes) && Stopwatch.GetElapsedTime(started) < limit)
+            await Task.Delay(20);
+        return Stopwatch.GetElapsedTime(started);
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -12,6 +12,7 @@ internal static class TunRequests
 
     internal const short FlagTun = 0x0001;
     internal const short FlagTap = 0x0002;
+    internal const short FlagPersistent = 0x0800;
     internal const short FlagNoPacketInformation = 0x1000;
     internal const short FlagVirtioHeader = 0x4000;
 

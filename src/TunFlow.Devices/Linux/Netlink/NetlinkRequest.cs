@@ -66,6 +66,31 @@ internal ref struct NetlinkRequest
         Advance(NetlinkTypes.RouteSize);
     }
 
+    /// <summary><c>struct tcmsg</c>.</summary>
+    internal void AppendTraffic(int index, uint handle, uint parent, uint information)
+    {
+        Span<byte> body = _buffer[_length..];
+        MemoryMarshal.Write(body[4..], in index);
+        MemoryMarshal.Write(body[8..], in handle);
+        MemoryMarshal.Write(body[12..], in parent);
+        MemoryMarshal.Write(body[16..], in information);
+        Advance(20);
+    }
+
+    /// <summary>Attributes that are appended from here to <see cref="EndNested"/>, which takes what this returns, belong to the nested one.</summary>
+    internal int BeginNested(ushort type)
+    {
+        int start = _length;
+        AppendAttribute(type, []);
+        return start;
+    }
+
+    internal readonly void EndNested(int start)
+    {
+        ushort length = (ushort)(_length - start);
+        MemoryMarshal.Write(_buffer[start..], in length);
+    }
+
     internal void AppendAttribute(ushort type, uint value)
     {
         Span<byte> bytes = stackalloc byte[sizeof(uint)];

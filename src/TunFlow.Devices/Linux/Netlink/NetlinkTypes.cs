@@ -1,6 +1,6 @@
 namespace TunFlow.Devices.Linux.Netlink;
 
-/// <summary>Numbers of linux/netlink.h, rtnetlink.h, if_link.h and if_addr.h.</summary>
+/// <summary>Numbers of linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h and pkt_sched.h.</summary>
 internal static class NetlinkTypes
 {
     internal const ushort Error = 2;
@@ -44,4 +44,12 @@ internal static class NetlinkTypes
 
     internal const byte FamilyIp4 = 2;
     internal const byte FamilyIp6 = 10;
+
+    internal const ushort NewDiscipline = 36;
+    internal const ushort DeleteDiscipline = 37;
+    internal const ushort NewTrafficClass = 40;
+    internal const ushort NewTrafficFilter = 44;
+    internal const ushort TrafficKind = 1;
+    internal const ushort TrafficOptions = 2;
+    internal const uint TrafficRoot = 0xFFFFFFFF;
 }
