@@ -37,6 +37,9 @@ public sealed class TcpPeer
 
     public uint InitialSequence => _initial;
 
+    /// <summary>The sequence number that the other side sends next, if nothing of it is on its way.</summary>
+    public uint NextExpected => Read(() => _expected);
+
     public bool IsOpen { get; private set; }
 
     public bool WasReset { get; private set; }
