@@ -57,12 +57,13 @@ internal sealed partial class DropReasonTests
     {
         await using Bench bench = new(new LwipDeviceOptions());
         TcpPeer peer = await bench.ConnectAsync();
+        const int length = 1030;
 
-        // As a TUN's thread hands packets over: each small one pins a large block.
+        // As a TUN's thread hands packets over: each pins the block that it lies in, here four times its size.
         await bench.MovesAsync(PacketDropReason.FlowBytes, () =>
         {
-            for (int i = 0; i < 100 && bench.Device.GetStatistics().Drops.Total == 0; i++)
-                InputInBlock(bench.Device, PacketBuilder.TcpSegment(peer.Local, peer.Remote, (uint)(peer.InitialSequence + 100 + (100 * i)), peer.NextExpected, TcpFlags.Ack, 1000, payload: new byte[50]));
+            for (int i = 0; i < 510 && bench.Device.GetStatistics().Drops.Total == 0; i++)
+                InputInBlock(bench.Device, PacketBuilder.TcpSegment(peer.Local, peer.Remote, (uint)(peer.InitialSequence + 1 + (length * (i + 1))), peer.NextExpected, TcpFlags.Ack, 1000, payload: new byte[length]));
             return Task.CompletedTask;
         });
         Note(PacketDropReason.FlowBytes);
@@ -70,7 +71,7 @@ internal sealed partial class DropReasonTests
 
     private static unsafe void InputInBlock(LwipDevice device, byte[] packet)
     {
-        const int capacity = 128 * 1024;
+        const int capacity = 4096;
         byte* block = device.AllocateBlock(capacity);
         Assert.That(block != null, Is.True);
         packet.CopyTo(new Span<byte>(block, capacity));

@@ -212,7 +212,13 @@ public sealed class TcpPeer
         ReadOnlySpan<byte> payload = packet.Payload.Span;
         bool fin = (packet.Flags & TcpFlags.Fin) != 0;
         if (payload.IsEmpty && !fin)
+        {
+            // A probe of a living connection (RFC 9293 section 3.8.4).
+            if (packet.Sequence + 1 == _expected && AutoAcknowledge)
+                SendAcknowledgment();
             return;
+        }
+
         if (packet.Sequence != _expected)
         {
             Retransmissions++;
