@@ -6,6 +6,7 @@
 
 #include "filter.h"
 
+/* Weakness W6 */
 TEST(every_short_packet_is_dropped)
 {
     sim *s = sim_open(NULL);
@@ -35,6 +36,7 @@ TEST(every_short_packet_is_dropped)
     sim_close(s);
 }
 
+/* Weakness W6 */
 TEST(every_truncation_is_dropped)
 {
     /* Each kind of packet, cut at each length. */
@@ -157,6 +159,7 @@ TEST(drop_sources_that_nobody_has)
     sim_close(s);
 }
 
+/* Weakness W22 */
 TEST(drop_destinations_that_are_not_served)
 {
     sim *s = sim_open(NULL);

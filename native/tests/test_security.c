@@ -22,6 +22,7 @@ static uint32_t observe_isn(sim *s, tf_endpoint self, tf_endpoint remote)
     return isn;
 }
 
+/* Weakness W26 */
 TEST(isn_of_one_tuple_grows_with_time)
 {
     for (uint32_t family = 4; family <= 6; family += 2) {
@@ -40,6 +41,7 @@ TEST(isn_of_one_tuple_grows_with_time)
     }
 }
 
+/* Weakness W26 */
 TEST(isns_of_other_tuples_tell_nothing)
 {
     sim *s = sim_open(NULL);
@@ -74,6 +76,7 @@ static void with_secret(tf_config *config)
     memset(config->secret, secret_byte, sizeof config->secret);
 }
 
+/* Weakness W26 */
 TEST(isn_depends_on_the_secret)
 {
     uint32_t isns[2];

@@ -27,6 +27,7 @@ internal sealed class LwipMetrics : IDisposable
         CreateSessions();
         Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
         Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
+        Count("tunflow.assertions", "{assertion}", "Assertions of lwIP that failed; each ended its flow or packet.", static s => s.Asserts);
     }
 
     /// <summary>Notes a successful dial.</summary>
@@ -45,6 +46,7 @@ internal sealed class LwipMetrics : IDisposable
         CountByDirection("tunflow.packets", "{packet}", "Packets taken from and given to the applications.", static s => s.PacketsIn, static s => s.PacketsOut);
         CountByDirection("tunflow.packet.io", "By", "Bytes of these packets.", static s => s.BytesIn, static s => s.BytesOut);
         _meter.CreateObservableCounter("tunflow.packet.drops", ObserveDrops, "{packet}", "Packets that were dropped, by reason.");
+        Gauge("tunflow.output.queue", "{packet}", "Packets waiting to be read from the device.", static s => s.OutputQueue);
         Count("tunflow.retransmissions", "{segment}", "TCP segments sent again.", static s => s.Retransmissions);
     }
 
@@ -53,11 +55,13 @@ internal sealed class LwipMetrics : IDisposable
         _meter.CreateObservableUpDownCounter("tunflow.flows", ObserveFlows, "{flow}", "TCP flows by state.");
         Count("tunflow.flows.opened", "{flow}", "TCP handshakes completed.", static s => s.FlowsOpened);
         Count("tunflow.flows.refused", "{flow}", "Connection attempts refused.", static s => s.FlowsRefused);
+        CountByDirection("tunflow.flows.reset", "{flow}", "Flows reset by the application or by this device.", static s => s.FlowsResetByApplication, static s => s.FlowsReset);
         Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
         CountByDirection("tunflow.stream.io", "By", "TCP payload.", static s => s.StreamBytesUp, static s => s.StreamBytesDown);
         _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
         Count("tunflow.loops.refused", "{flow}", "The tunnel's own traffic that came back in.", static s => s.LoopsRefused);
         Count("tunflow.policy.refusals", "{flow}", "Connection attempts and datagrams that the policy refused or dropped.", static s => s.PolicyRefusals);
+        Count("tunflow.policy.failures", "{flow}", "Times that the policy failed or took too long.", static s => s.PolicyFailures);
     }
 
     private void CreateSessions()

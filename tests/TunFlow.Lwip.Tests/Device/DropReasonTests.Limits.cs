@@ -39,10 +39,11 @@ internal sealed partial class DropReasonTests
         for (int i = 0; i < most; i++)
         {
             await bench.WriteAsync(SynFrom(i));
-            await Eventually.HoldsAsync(() => bench.Device.GetStatistics().FlowsHalfOpen == i + 1, "the answer");
+            if (i % 128 != 127)
+                continue;
+            await Eventually.HoldsAsync(() => bench.Device.GetStatistics().FlowsHalfOpen == i + 1, "the answers");
             // New sources are answered at a rate.
-            if (i % 256 == 255)
-                bench.Time.Advance(TimeSpan.FromSeconds(1));
+            bench.Time.Advance(TimeSpan.FromSeconds(0.5));
         }
 
         await bench.MovesAsync(PacketDropReason.HalfOpenLimit, () => bench.WriteAsync(SynFrom(most)), waits: true);

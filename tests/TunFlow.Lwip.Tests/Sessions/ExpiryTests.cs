@@ -96,13 +96,20 @@ internal sealed class ExpiryTests : DeviceFixture
         const int rounds = 300;
         for (int i = 1; i <= rounds; i++)
         {
-            Task expiry = Task.Run(() => Time.Advance(s_idle));
+            // The session of the round before, or none, is a moment away from its end.
+            Time.Advance(s_idle - TimeSpan.FromMilliseconds(1));
+            Task expiry = Task.Run(() =>
+            {
+                Thread.SpinWait(i);
+                Time.Advance(TimeSpan.FromMilliseconds(1));
+            });
             Link.Send(PacketBuilder.UdpDatagram(s_app, Server4, [(byte)i]));
             await expiry;
             Assert.That((await Link.NextAsync()).Payload.Span[0], Is.EqualTo((byte)i), $"round {i}");
         }
 
         Assert.That(Statistics.Drops.Total, Is.Zero);
+        Assert.That(Statistics.DatagramsUp, Is.EqualTo(rounds));
         TestContext.Out.WriteLine($"{Proxy.Calls} sessions for {rounds} packets");
     }
 
