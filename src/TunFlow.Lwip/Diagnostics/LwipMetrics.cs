@@ -53,9 +53,9 @@ internal sealed class LwipMetrics : IDisposable
     private void CreateFlows()
     {
         _meter.CreateObservableUpDownCounter("tunflow.flows", ObserveFlows, "{flow}", "TCP flows by state.");
+        CountByDirection("tunflow.flows.reset", "{flow}", "Flows reset by the application or by this device.", static s => s.FlowsResetByApplication, static s => s.FlowsReset);
         Count("tunflow.flows.opened", "{flow}", "TCP handshakes completed.", static s => s.FlowsOpened);
         Count("tunflow.flows.refused", "{flow}", "Connection attempts refused.", static s => s.FlowsRefused);
-        CountByDirection("tunflow.flows.reset", "{flow}", "Flows reset by the application or by this device.", static s => s.FlowsResetByApplication, static s => s.FlowsReset);
         Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
         CountByDirection("tunflow.stream.io", "By", "TCP payload.", static s => s.StreamBytesUp, static s => s.StreamBytesDown);
         _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
@@ -71,7 +71,7 @@ internal sealed class LwipMetrics : IDisposable
         Count("tunflow.sessions.evicted", "{session}", "UDP sessions ended to make room.", static s => s.SessionsEvicted);
         Count("tunflow.sessions.failed", "{session}", "Sessions that the packet proxy did not open.", static s => s.SessionsFailed);
         CountByDirection("tunflow.datagrams", "{datagram}", "UDP datagrams.", static s => s.DatagramsUp, static s => s.DatagramsDown);
-        Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused.", static s => s.DatagramsFailed);
+        Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused, or that waited for it when their session ended.", static s => s.DatagramsFailed);
     }
 
     private void Count(string name, string unit, string description, Func<LwipStatistics, long> value) =>

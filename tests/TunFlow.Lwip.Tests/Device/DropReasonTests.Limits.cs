@@ -10,17 +10,16 @@ namespace TunFlow.Lwip.Tests.Device;
 /// <content>Limits: the packet that exceeds one is the first to be counted.</content>
 internal sealed partial class DropReasonTests
 {
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.FlowLimit)]
     public async Task A_SYN_above_the_cap_of_flows_moves_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions { MaxFlows = 1, MaxPendingDials = 1, MaxPendingDialsPerSource = 1 });
         await bench.ConnectAsync();
 
         await bench.MovesAsync(PacketDropReason.FlowLimit, () => bench.WriteAsync(Syn()));
-        Note(PacketDropReason.FlowLimit);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.PendingLimit)]
     public async Task A_SYN_above_the_cap_of_dials_moves_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions { MaxPendingDialsPerSource = 1 });
@@ -28,10 +27,9 @@ internal sealed partial class DropReasonTests
         bench.Link.CreatePeer(s_server).SendSyn();
 
         await bench.MovesAsync(PacketDropReason.PendingLimit, () => bench.WriteAsync(Syn()));
-        Note(PacketDropReason.PendingLimit);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.HalfOpenLimit)]
     public async Task A_handshake_that_makes_room_moves_one_counter()
     {
         const int most = 1024;
@@ -48,12 +46,11 @@ internal sealed partial class DropReasonTests
 
         await bench.MovesAsync(PacketDropReason.HalfOpenLimit, () => bench.WriteAsync(SynFrom(most)), waits: true);
         Assert.That(bench.Device.GetStatistics().FlowsHalfOpen, Is.EqualTo(most));
-        Note(PacketDropReason.HalfOpenLimit);
 
         static byte[] SynFrom(int i) => PacketBuilder.TcpSegment(new IPEndPoint(new IPAddress([10, 8, (byte)(i >> 8), (byte)i]), 2000), s_server, 1, 0, TcpFlags.Syn, 1000);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.FlowBytes)]
     public async Task Bytes_behind_a_gap_above_a_flows_memory_move_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions());
@@ -67,7 +64,6 @@ internal sealed partial class DropReasonTests
                 InputInBlock(bench.Device, PacketBuilder.TcpSegment(peer.Local, peer.Remote, (uint)(peer.InitialSequence + 1 + (length * (i + 1))), peer.NextExpected, TcpFlags.Ack, 1000, payload: new byte[length]));
             return Task.CompletedTask;
         });
-        Note(PacketDropReason.FlowBytes);
     }
 
     private static unsafe void InputInBlock(LwipDevice device, byte[] packet)
@@ -81,7 +77,7 @@ internal sealed partial class DropReasonTests
         NativeMethods.tf_block_free(block);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.Memory)]
     public async Task A_packet_above_the_native_memory_moves_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions { MaxNativeBytes = 4 * 1024 * 1024, SessionQueueLength = 65_536 });
@@ -96,10 +92,9 @@ internal sealed partial class DropReasonTests
         });
         Assert.That(bench.Device.GetStatistics().NativeBytesPeak, Is.LessThanOrEqualTo(4 * 1024 * 1024));
         opening.SetResult();
-        Note(PacketDropReason.Memory);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.IcmpLimit)]
     public async Task A_refusal_above_the_rate_moves_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions { IcmpPerSecond = 1 });
@@ -108,10 +103,9 @@ internal sealed partial class DropReasonTests
         Assert.That((await bench.Link.NextAsync()).IsUnreachable, Is.True);
 
         await bench.MovesAsync(PacketDropReason.IcmpLimit, () => bench.WriteAsync(PacketBuilder.UdpDatagram(s_app, s_server, [2])), waits: true);
-        Note(PacketDropReason.IcmpLimit);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.OutputFull)]
     public async Task An_answer_above_the_output_queue_moves_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions { OutputQueueBytes = 128 * 1024 }, reads: false);
@@ -132,10 +126,9 @@ internal sealed partial class DropReasonTests
         // Queue depth: what was taken waits, and nothing more.
         LwipStatistics statistics = bench.Device.GetStatistics();
         Assert.That((statistics.OutputQueue, statistics.DatagramsDown, statistics.PacketsOut), Is.EqualTo((taken - 1, (long)taken - 1, 0L)));
-        Note(PacketDropReason.OutputFull);
     }
 
-    [Test, Weakness(31)]
+    [Test, Weakness(31), Shows(PacketDropReason.ClosedFlow)]
     public async Task Data_for_a_side_that_was_given_up_moves_one_counter()
     {
         await using Bench bench = new(new LwipDeviceOptions());
@@ -151,7 +144,6 @@ internal sealed partial class DropReasonTests
 
         await bench.MovesAsync(PacketDropReason.ClosedFlow, () => peer.SendAsync(new byte[100]));
         await flow.DisposeAsync();
-        Note(PacketDropReason.ClosedFlow);
     }
 
     /// <summary>A device with fakes behind it and, unless its output is to pile up, a link in front of it.</summary>

@@ -76,6 +76,21 @@ internal sealed class SlowOpeningTests(bool blocking) : DeviceFixture
         Assert.That((Proxy.Calls, Statistics.SessionsOpened), Is.EqualTo((1, 1L)));
     }
 
+    [Test, Weakness(31)]
+    public async Task What_still_waits_when_its_session_ends_is_counted()
+    {
+        using SemaphoreSlim gate = new(0);
+        Proxy.OnOpen = (_, token) => OpenAsync(gate, token);
+        for (int i = 0; i < 50; i++)
+            Link.Send(Packet(0, i));
+        await Eventually.HoldsAsync(() => Proxy.Calls == 1, "the opening");
+
+        Device.AbortAll();
+
+        await Eventually.HoldsAsync(() => Statistics is { Sessions: 0, DatagramsFailed: 50 }, "the end of the session");
+        Assert.That((Statistics.DatagramsUp, Statistics.Drops.Total), Is.EqualTo((0L, 0L)));
+    }
+
     private async ValueTask OpenAsync(SemaphoreSlim gate, CancellationToken cancellationToken)
     {
         if (blocking)
