@@ -67,9 +67,17 @@ internal sealed class HandshakeCancellationTests(bool https)
     public async Task Cancelling_ends_a_dial_that_does_not_listen_and_its_late_connection_is_disposed()
     {
         TaskCompletionSource<StreamConnection> dial = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        IDnsResolver resolver = Create(StreamDialer.FromFunc((_, _) => new ValueTask<StreamConnection>(dial.Task)), null);
+        TaskCompletionSource dialled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        IDnsResolver resolver = Create(
+            StreamDialer.FromFunc((_, _) =>
+            {
+                dialled.SetResult();
+                return new ValueTask<StreamConnection>(dial.Task);
+            }),
+            null);
         using CancellationTokenSource cancellation = new();
         Task<DnsResponse> query = resolver.QueryAsync(s_question, cancellation.Token).AsTask();
+        await dialled.Task.WaitAsync(s_limit);
 
         await cancellation.CancelAsync();
 
