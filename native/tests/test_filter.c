@@ -6,7 +6,6 @@
 
 #include "filter.h"
 
-/* Weakness W6 */
 TEST(every_short_packet_is_dropped)
 {
     sim *s = sim_open(NULL);
@@ -36,7 +35,6 @@ TEST(every_short_packet_is_dropped)
     sim_close(s);
 }
 
-/* Weakness W6 */
 TEST(every_truncation_is_dropped)
 {
     /* Each kind of packet, cut at each length. */
@@ -159,7 +157,6 @@ TEST(drop_sources_that_nobody_has)
     sim_close(s);
 }
 
-/* Weakness W22 */
 TEST(drop_destinations_that_are_not_served)
 {
     sim *s = sim_open(NULL);

@@ -132,7 +132,6 @@ TEST(drop_udp_header)
     sim_close(s);
 }
 
-/* Weakness W27 */
 TEST(drop_wrong_checksums)
 {
     uint8_t bytes[100];
@@ -158,7 +157,6 @@ static void trusting(tf_config *config)
     config->flags |= TF_STACK_TRUST_CHECKSUMS;
 }
 
-/* Weakness W27 */
 TEST(trusted_checksums_are_not_verified)
 {
     sim *s = sim_open(trusting);

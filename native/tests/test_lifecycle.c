@@ -136,8 +136,6 @@ TEST(stack_can_be_created_again_and_again)
     }
 }
 
-/* Weakness W23 */
-/* Weakness W26 */
 TEST(idle_stack_is_silent)
 {
     sim *s = sim_open(NULL);
@@ -153,7 +151,6 @@ TEST(idle_stack_is_silent)
     sim_close(s);
 }
 
-/* Weakness W26 */
 TEST(idle_flow_needs_no_ticks)
 {
     sim *s = sim_open(NULL);
@@ -172,8 +169,6 @@ TEST(idle_flow_needs_no_ticks)
     sim_close(s);
 }
 
-/* Weakness W26 */
-/* Acceptance row 36 */
 TEST(time_going_backwards_is_harmless)
 {
     sim *s = sim_open(NULL);
@@ -229,8 +224,6 @@ TEST(abort_all_resets_everything)
     sim_close(s);
 }
 
-/* Weakness W20 */
-/* Acceptance row 20 */
 TEST(mtu_change_counts_for_new_connections)
 {
     sim *s = sim_open(NULL);

@@ -3,7 +3,6 @@
 
 #include "udp.h"
 
-/* Weakness W2 */
 TEST(datagrams_of_every_size)
 {
     static const uint32_t sizes[] = {0,    1,    2,    7,    8,    9,    1451,  1452,
@@ -48,7 +47,6 @@ TEST(large_datagrams_of_a_large_mtu_device)
     sim_close(s);
 }
 
-/* Weakness W2 */
 TEST(session_send_checks_its_arguments)
 {
     sim *s = sim_open(NULL);
