@@ -16,7 +16,7 @@ usage: ./build.sh COMMAND [options of the command]
   lwip       fetch lwIP 2.2.1 and check its SHA-256
   native     libtunflow_lwip.so and tunflow-launch, to build/native
   bindings   regenerate interop/TunFlow.Interop from the C header (--check: only compare)
-  api        write the public surface of the packages to docs/api (--check: only compare)
+  api        write docs/api, the packages' surface, and docs/acceptance.md, the index of tests (--check: compare)
   clean      remove build/ except the fetched sources
 
 Missing Debian packages are installed by apt-get (as root, or through sudo).

@@ -8,10 +8,10 @@ public static class Managed
         Shell.Run("dotnet", check ? [.. command, "--check"] : command);
     }
 
-    // The test that compares the surface with docs/api writes it when it is told to.
+    // The tests that compare docs/api with the surface, and docs/acceptance.md with the tags of the tests, write them when they are told to.
     public static void GenerateApi(string configuration, bool check)
     {
-        string[] command = ["test", "tests/TunFlow.Api.Tests", "-c", configuration, "--nologo", "--filter", "FullyQualifiedName~BaselineTests"];
+        string[] command = ["test", "tests/TunFlow.Api.Tests", "-c", configuration, "--nologo", "--filter", "FullyQualifiedName~BaselineTests|FullyQualifiedName~AcceptanceDocumentTests"];
         Shell.Run("dotnet", check ? command : [.. command, "--environment", "TUNFLOW_UPDATE_API=1"]);
     }
 

@@ -62,6 +62,7 @@ TEST(accept_at_once)
     dial_for(1, 0);
 }
 
+/* Weakness W9 */
 TEST(new_isn_replaces_the_stored_syn)
 {
     sim *s = open_deferred();

@@ -185,6 +185,7 @@ TEST(time_going_backwards_is_harmless)
     sim_close(s);
 }
 
+/* Acceptance row 36 */
 TEST(suspend_replays_no_ticks)
 {
     sim *s = sim_open(NULL);

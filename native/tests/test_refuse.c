@@ -23,6 +23,7 @@ static void refuse(sim *s, peer *p, tf_refusal refusal)
     CHECK_EQ(TF_E_STALE, tf_flow_get_details(s->stack, f->id, &details));
 }
 
+/* Weakness W9 */
 TEST(refused_by_reset)
 {
     for (uint32_t index = 0; index < 2; index++) {

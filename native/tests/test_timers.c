@@ -201,6 +201,7 @@ TEST(keepalive_finds_a_dead_peer)
     sim_close(s);
 }
 
+/* Acceptance row 36 */
 TEST(keepalive_leaves_time_to_answer_after_a_suspend)
 {
     sim *s = sim_open(keepalive);

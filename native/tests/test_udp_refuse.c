@@ -46,6 +46,7 @@ static void check_refusal(tf_endpoint source, tf_refusal refusal, uint8_t type, 
     sim_close(s);
 }
 
+/* Weakness W21 */
 TEST(refused_datagrams_get_icmp)
 {
     for (uint32_t i = 0; i < 3; i++) {
@@ -62,6 +63,7 @@ TEST(refused_datagrams_get_icmp)
     }
 }
 
+/* Weakness W21 */
 TEST(late_refusals_get_icmp)
 {
     /* The datagram is gone; the quote is made up, and must be one that a socket is found by. */
@@ -101,6 +103,7 @@ static void slow_icmp(tf_config *config)
     config->icmp_per_second = 10;
 }
 
+/* Weakness W21 */
 TEST(icmp_errors_are_rate_limited)
 {
     sim *s = sim_open(slow_icmp);

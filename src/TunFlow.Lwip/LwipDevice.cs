@@ -67,6 +67,9 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         return StatisticsConversion.Create(in native, _context.Counters);
     }
 
+    /// <summary>Where a tunnel counts, too, what its own use of the application's code throws.</summary>
+    internal DeviceCounters Counters => _context.Counters;
+
     /// <summary>The native stack was freed: nothing of the device is in use any more.</summary>
     internal bool IsReleased => _stack.IsDestroyed;
 

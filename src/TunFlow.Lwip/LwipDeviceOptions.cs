@@ -93,7 +93,7 @@ public sealed record LwipDeviceOptions
     /// <summary>The source of time for timers and the stack's clock. Default <see cref="TimeProvider.System"/>.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Makes the logger <c>TunFlow.Lwip</c>: failed dials and sessions at Debug, exceptions of the application's code at Error; never payload. Default null: nothing is logged.</summary>
+    /// <summary>Makes the logger <c>TunFlow.Lwip</c>, and <c>TunFlow</c> of a tunnel: failed dials and sessions at Debug, exceptions of the application's code at Error; never payload. Default null: nothing is logged.</summary>
     public ILoggerFactory? LoggerFactory { get; init; }
 
     /// <summary>Makes the meter <see cref="LwipDevice.MeterName"/>, see docs/diagnostics.md. Default null: the device makes its own, which listeners find by that name.</summary>

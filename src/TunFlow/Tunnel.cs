@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using TunFlow.Devices;
 using TunFlow.Lwip;
 using TunFlow.Network;
@@ -13,6 +15,7 @@ namespace TunFlow;
 public sealed partial class Tunnel : IAsyncDisposable
 {
     private readonly LwipDevice _stack;
+    private readonly ILogger _log;
     // One at a time exchanges, or ends, what the tunnel serves.
     private readonly SemaphoreSlim _serving = new(1, 1);
     private IIPDevice _device;
@@ -23,10 +26,11 @@ public sealed partial class Tunnel : IAsyncDisposable
     private long _ended;
     private int _stopping;
 
-    private Tunnel(IIPDevice device, LwipDevice stack, IPacketEngine engine, TunnelOptions options)
+    private Tunnel(IIPDevice device, LwipDevice stack, ILogger log, IPacketEngine engine, TunnelOptions options)
     {
         _device = device;
         _stack = stack;
+        _log = log;
         _engine = engine;
         _options = options;
         _started = options.Stack.TimeProvider.GetTimestamp();
@@ -54,9 +58,11 @@ public sealed partial class Tunnel : IAsyncDisposable
         LwipDevice stack = new(dialer, packetProxy, options.Stack with { Mtu = device.Mtu, ReadOffloads = OffloadsOf(device) });
         try
         {
+            ILogger log = CreateLog(stack, options);
             IPacketEngine engine = CreateEngine(device, stack);
-            Tunnel tunnel = new(device, stack, engine, options);
+            Tunnel tunnel = new(device, stack, log, engine, options);
             engine.Start();
+            TunnelLog.Started(log, device.GetType(), stack.Mtu);
             _ = tunnel.FollowAsync(engine);
             return tunnel;
         }
@@ -130,6 +136,9 @@ public sealed partial class Tunnel : IAsyncDisposable
         ? batch.SupportedOffloads & (PacketOffloads.Checksum | PacketOffloads.TcpSegmentation)
         : PacketOffloads.None;
 
+    private static ILogger CreateLog(LwipDevice stack, TunnelOptions options) =>
+        options.Stack.LoggerFactory?.CreateLogger(TunnelLog.Category) is { } log ? new GuardedLogger(log, stack.Counters) : NullLogger.Instance;
+
     private static IPacketEngine CreateEngine(IIPDevice device, LwipDevice stack) => OperatingSystem.IsLinux() && device is LinuxTunDevice tun
         ? new LinuxTunEngine(tun, stack)
         : new PumpEngine(device, stack);
@@ -151,6 +160,7 @@ public sealed partial class Tunnel : IAsyncDisposable
             _stack.SetMtu(mtu);
             _stack.SetReadOffloads(offloads);
             next.Start();
+            TunnelLog.DeviceReplaced(_log, device.GetType(), mtu);
         }
         catch (Exception exception)
         {
@@ -207,10 +217,12 @@ public sealed partial class Tunnel : IAsyncDisposable
         Volatile.Write(ref _ended, _options.Stack.TimeProvider.GetTimestamp());
         if (failure is null)
         {
+            TunnelLog.Ended(_log);
             _completion.SetResult();
         }
         else
         {
+            TunnelLog.Failed(_log, failure);
             _completion.SetException(failure);
             // Observed here: an application that only disposes the tunnel isn't to be told by the finalizer.
             _ = _completion.Task.Exception;

@@ -27,6 +27,7 @@ internal sealed class LwipMetrics : IDisposable
         CreateSessions();
         Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
         Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
+        Count("tunflow.assertions", "{assertion}", "Assertions of lwIP that failed; each ended its flow or packet.", static s => s.Asserts);
     }
 
     /// <summary>Notes a successful dial.</summary>
@@ -45,12 +46,14 @@ internal sealed class LwipMetrics : IDisposable
         CountByDirection("tunflow.packets", "{packet}", "Packets taken from and given to the applications.", static s => s.PacketsIn, static s => s.PacketsOut);
         CountByDirection("tunflow.packet.io", "By", "Bytes of these packets.", static s => s.BytesIn, static s => s.BytesOut);
         _meter.CreateObservableCounter("tunflow.packet.drops", ObserveDrops, "{packet}", "Packets that were dropped, by reason.");
+        Gauge("tunflow.output.queue", "{packet}", "Packets waiting to be read from the device.", static s => s.OutputQueue);
         Count("tunflow.retransmissions", "{segment}", "TCP segments sent again.", static s => s.Retransmissions);
     }
 
     private void CreateFlows()
     {
         _meter.CreateObservableUpDownCounter("tunflow.flows", ObserveFlows, "{flow}", "TCP flows by state.");
+        CountByDirection("tunflow.flows.reset", "{flow}", "Flows reset by the application or by this device.", static s => s.FlowsResetByApplication, static s => s.FlowsReset);
         Count("tunflow.flows.opened", "{flow}", "TCP handshakes completed.", static s => s.FlowsOpened);
         Count("tunflow.flows.refused", "{flow}", "Connection attempts refused.", static s => s.FlowsRefused);
         Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
@@ -58,6 +61,7 @@ internal sealed class LwipMetrics : IDisposable
         _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
         Count("tunflow.loops.refused", "{flow}", "The tunnel's own traffic that came back in.", static s => s.LoopsRefused);
         Count("tunflow.policy.refusals", "{flow}", "Connection attempts and datagrams that the policy refused or dropped.", static s => s.PolicyRefusals);
+        Count("tunflow.policy.failures", "{flow}", "Times that the policy failed or took too long.", static s => s.PolicyFailures);
     }
 
     private void CreateSessions()
@@ -67,7 +71,7 @@ internal sealed class LwipMetrics : IDisposable
         Count("tunflow.sessions.evicted", "{session}", "UDP sessions ended to make room.", static s => s.SessionsEvicted);
         Count("tunflow.sessions.failed", "{session}", "Sessions that the packet proxy did not open.", static s => s.SessionsFailed);
         CountByDirection("tunflow.datagrams", "{datagram}", "UDP datagrams.", static s => s.DatagramsUp, static s => s.DatagramsDown);
-        Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused.", static s => s.DatagramsFailed);
+        Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused, or that waited for it when their session ended.", static s => s.DatagramsFailed);
     }
 
     private void Count(string name, string unit, string description, Func<LwipStatistics, long> value) =>

@@ -129,6 +129,7 @@ internal sealed partial class SessionRelay
     {
         while (true)
         {
+            Interlocked.Add(ref _context.Counters.DatagramsFailed, _count - _next);
             while (_next < _count)
             {
                 _session.Refuse(_batch[_next], refusal);

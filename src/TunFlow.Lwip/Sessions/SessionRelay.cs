@@ -86,7 +86,7 @@ internal sealed partial class SessionRelay
         }
         finally
         {
-            FreeBatch();
+            FreeRest();
             _session.Close();
             await EndRoutesAsync().ConfigureAwait(false);
             _context.Work.Exit();
@@ -249,9 +249,17 @@ internal sealed partial class SessionRelay
         _batch[_next++] = 0;
     }
 
-    private void FreeBatch()
+    /// <summary>Counts what waits, here and in the native queue, when nobody is left to take it.</summary>
+    private void FreeRest()
     {
-        while (_next < _count)
-            FreeNext();
+        do
+        {
+            Interlocked.Add(ref _context.Counters.DatagramsFailed, _count - _next);
+            while (_next < _count)
+                FreeNext();
+            _next = 0;
+            _count = Math.Max(0, _session.Receive(_batch));
+        }
+        while (_count > 0);
     }
 }

@@ -96,7 +96,7 @@ public sealed record LwipStatistics
     /// <summary>Datagrams passed to applications.</summary>
     public long DatagramsDown { get; init; }
 
-    /// <summary>Datagrams that packet proxies failed to send.</summary>
+    /// <summary>Datagrams that packet proxies failed to send, and those that still waited for it when their session ended or could not be opened.</summary>
     public long DatagramsFailed { get; init; }
 
     /// <summary>Bytes that the native stack has allocated now.</summary>

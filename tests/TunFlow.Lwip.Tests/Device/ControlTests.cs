@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Device;
@@ -10,6 +11,7 @@ namespace TunFlow.Lwip.Tests.Device;
 internal sealed class ControlTests : DeviceFixture
 {
     [Test]
+    [Weakness(31)]
     public async Task Flows_are_listed_with_what_they_moved()
     {
         (TcpPeer peer, FakeUpstream upstream) = await ConnectAsync();
@@ -58,6 +60,7 @@ internal sealed class ControlTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(20)]
     public async Task A_new_MTU_holds_for_writes_and_for_connections_from_now_on()
     {
         (TcpPeer before, FakeUpstream _) = await ConnectAsync();

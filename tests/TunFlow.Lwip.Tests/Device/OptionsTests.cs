@@ -1,6 +1,7 @@
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 
 namespace TunFlow.Lwip.Tests.Device;
 
@@ -78,6 +79,7 @@ internal sealed class OptionsTests
     }
 
     [Test]
+    [Weakness(31)]
     public void The_drop_reasons_are_those_of_the_native_stack()
     {
         Dictionary<int, string> native = Enum.GetValues<Interop.TfDrop>()

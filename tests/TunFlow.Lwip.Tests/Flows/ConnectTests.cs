@@ -1,6 +1,7 @@
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Flows;
@@ -36,6 +37,7 @@ internal sealed class ConnectTests : DeviceFixture
     [TestCase(6, NetworkError.HostUnreachable, 1, 3)]
     [TestCase(6, NetworkError.NetworkUnreachable, 1, 0)]
     [TestCase(6, NetworkError.AccessDenied, 1, 1)]
+    [Weakness(9)]
     public async Task An_unreachable_destination_is_told_by_ICMP(int family, NetworkError error, int type, int code)
     {
         Dialer.OnDial = async (_, _) =>
@@ -72,6 +74,7 @@ internal sealed class ConnectTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(9)]
     public async Task A_dial_of_two_seconds_is_one_dial_and_no_answer_comes_before_its_end()
     {
         TaskCompletionSource<StreamConnection> dial = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Policy;
@@ -150,6 +151,7 @@ internal sealed class AcceptModeTests(AcceptMode mode) : DeviceFixture
     }
 
     [Test]
+    [Weakness(9)]
     public async Task A_server_that_speaks_first_is_dialled_after_a_second()
     {
         TcpPeer peer = Link.CreatePeer(Server4);

@@ -1,6 +1,7 @@
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Sessions;
@@ -22,6 +23,7 @@ internal sealed class SessionTests : DeviceFixture
     [TestCase(6, 1)]
     [TestCase(6, 1452)]
     [TestCase(6, 65_487)]
+    [Weakness(2)]
     public async Task Datagrams_are_echoed_whole(int family, int length)
     {
         byte[] payload = new byte[length];
@@ -35,6 +37,7 @@ internal sealed class SessionTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(7)]
     public async Task One_source_port_is_one_session_whatever_it_talks_to()
     {
         Proxy.OnDatagram = static (_, _, _) => ValueTask.CompletedTask;
@@ -80,6 +83,7 @@ internal sealed class SessionTests : DeviceFixture
 
     [TestCase(4, 3, 3)]
     [TestCase(6, 1, 4)]
+    [Weakness(21), Weakness(18)]
     public async Task A_refused_datagram_becomes_port_unreachable_and_the_session_goes_on(int family, int type, int code)
     {
         (IPEndPoint app, IPEndPoint server) = family == 4 ? (App4, Server4) : (App6, Server6);
@@ -99,6 +103,7 @@ internal sealed class SessionTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(18)]
     public async Task A_datagram_that_the_proxy_fails_on_is_counted_and_the_session_goes_on()
     {
         int count = 0;
@@ -115,6 +120,7 @@ internal sealed class SessionTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(21)]
     public async Task A_session_that_cannot_be_opened_is_refused()
     {
         Proxy.OnOpen = (_, _) => throw new NetworkException(NetworkError.AccessDenied);
@@ -140,6 +146,7 @@ internal sealed class SessionTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(29)]
     public async Task A_datagram_that_meets_the_end_of_a_proxy_session_goes_to_a_new_one()
     {
         int count = 0;
@@ -173,6 +180,7 @@ internal sealed class SessionTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(2)]
     public async Task Answers_that_cannot_be_carried_are_errors()
     {
         Link.Send(PacketBuilder.UdpDatagram(App4, Server4, "x"u8));

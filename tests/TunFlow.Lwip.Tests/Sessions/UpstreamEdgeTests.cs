@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Sessions;
@@ -84,6 +85,7 @@ internal sealed class UpstreamEdgeTests : DeviceFixture
     }
 
     [Test]
+    [Weakness(26)]
     public async Task Steps_of_the_wall_clock_change_nothing()
     {
         (TcpPeer peer, FakeUpstream _) = await ConnectAsync();

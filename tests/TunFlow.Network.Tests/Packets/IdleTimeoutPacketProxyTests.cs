@@ -49,6 +49,7 @@ internal sealed class IdleTimeoutPacketProxyTests
 
     [TestCase(false)]
     [TestCase(true)]
+    [Weakness(29)]
     public async Task Responses_prolong_a_session_only_on_demand(bool prolong)
     {
         Session session = await OpenAsync(new() { ResponsesProlong = prolong });
@@ -69,6 +70,7 @@ internal sealed class IdleTimeoutPacketProxyTests
     }
 
     [Test]
+    [Weakness(29)]
     public async Task A_session_that_only_asks_name_servers_ends_sooner_until_it_sends_elsewhere()
     {
         IdleTimeoutPacketProxyOptions options = new() { DnsIdleTimeout = TimeSpan.FromSeconds(5) };

@@ -80,6 +80,7 @@ internal sealed class HttpsResolverHostileTests
 
     [TestCase(true)]
     [TestCase(false)]
+    [Weakness(30)]
     public async Task A_handshake_that_the_server_ends_is_a_dial_closed_by_it(bool https)
     {
         await using StreamServer server = new(async (stream, token) => await stream.ReadAtLeastAsync(new byte[2000], 1, false, token));

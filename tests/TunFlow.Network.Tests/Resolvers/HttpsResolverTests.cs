@@ -113,6 +113,7 @@ internal sealed class HttpsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_certificate_for_another_name_fails_the_dial_and_frees_the_connection()
     {
         await using HttpsServer server = new(_certificate, query => HttpsServer.Ok(query));
@@ -132,6 +133,7 @@ internal sealed class HttpsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_handshake_that_hangs_is_given_up_after_10_seconds()
     {
         TaskCompletionSource hello = new();
@@ -203,6 +205,7 @@ internal sealed class HttpsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task Disposing_ends_a_connection_that_is_being_made()
     {
         TaskCompletionSource<CancellationToken> dialled = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -46,6 +46,7 @@ internal sealed class TlsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_certificate_for_another_name_fails_the_dial_and_frees_the_connection()
     {
         await using StreamServer server = DnsOverTls();
@@ -66,6 +67,7 @@ internal sealed class TlsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_certificate_of_an_unknown_authority_fails_the_dial_and_frees_the_connection()
     {
         await using StreamServer server = DnsOverTls();
@@ -99,6 +101,7 @@ internal sealed class TlsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_callback_that_throws_fails_the_dial_and_frees_the_connection()
     {
         await using StreamServer server = DnsOverTls();
@@ -110,6 +113,7 @@ internal sealed class TlsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_server_without_TLS_fails_the_dial_and_frees_the_connection()
     {
         await using StreamServer server = new(async (stream, token) =>
@@ -124,6 +128,7 @@ internal sealed class TlsResolverTests
     }
 
     [Test]
+    [Weakness(30)]
     public async Task A_server_that_closes_during_the_handshake_fails_the_dial_and_frees_the_connection()
     {
         await using StreamServer server = new(async (stream, token) => await stream.ReadAtLeastAsync(new byte[100], 1, false, token));
@@ -135,6 +140,7 @@ internal sealed class TlsResolverTests
 
     [TestCase(true)]
     [TestCase(false)]
+    [Weakness(30)]
     public async Task A_server_that_hangs_in_the_handshake_is_given_up(bool byCaller)
     {
         TaskCompletionSource hello = new();

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
 
@@ -68,6 +69,7 @@ internal sealed class UdpRefusalTests
 
     [TestCase("127.0.0.1")]
     [TestCase("::1")]
+    [Weakness(18)]
     public async Task ASessionSurvivesRefusalsAndReportsThem(string address)
     {
         Assume.That(OperatingSystem.IsLinux(), Is.True);

@@ -42,4 +42,18 @@ internal sealed class ManualTimeProviderTests
         Assert.That(time.GetUtcNow(), Is.EqualTo(before.AddHours(-1)));
         Assert.That(time.GetTimestamp(), Is.EqualTo(timestamp));
     }
+
+    [Test]
+    public void WhatASleepMissedFiresOnceWhenItEnds()
+    {
+        ManualTimeProvider time = new();
+        List<(string, double)> fired = [];
+        using ITimer once = time.CreateTimer(_ => fired.Add(("once", time.Elapsed.TotalSeconds)), null, TimeSpan.FromSeconds(5), Timeout.InfiniteTimeSpan);
+        using ITimer periodic = time.CreateTimer(_ => fired.Add(("periodic", time.Elapsed.TotalSeconds)), null, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2));
+        using ITimer later = time.CreateTimer(_ => fired.Add(("later", time.Elapsed.TotalSeconds)), null, TimeSpan.FromSeconds(102), Timeout.InfiniteTimeSpan);
+        time.Jump(TimeSpan.FromSeconds(101));
+        Assert.That(fired, Is.EqualTo(new[] { ("once", 101.0), ("periodic", 101.0) }));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(fired[2..], Is.EquivalentTo(new[] { ("periodic", 102.0), ("later", 102.0) }));
+    }
 }

@@ -37,6 +37,9 @@ public sealed class TcpPeer
 
     public uint InitialSequence => _initial;
 
+    /// <summary>The sequence number that the other side sends next, if nothing of it is on its way.</summary>
+    public uint NextExpected => Read(() => _expected);
+
     public bool IsOpen { get; private set; }
 
     public bool WasReset { get; private set; }
@@ -209,7 +212,13 @@ public sealed class TcpPeer
         ReadOnlySpan<byte> payload = packet.Payload.Span;
         bool fin = (packet.Flags & TcpFlags.Fin) != 0;
         if (payload.IsEmpty && !fin)
+        {
+            // A probe of a living connection (RFC 9293 section 3.8.4).
+            if (packet.Sequence + 1 == _expected && AutoAcknowledge)
+                SendAcknowledgment();
             return;
+        }
+
         if (packet.Sequence != _expected)
         {
             Retransmissions++;

@@ -87,6 +87,25 @@ public sealed class ManualTimeProvider : TimeProvider
         }
     }
 
+    /// <summary>The machine sleeps: time passes, and no timer fires meanwhile; what became due fires once when it wakes, late.</summary>
+    /// <param name="time">How long; not negative.</param>
+    public void Jump(TimeSpan time)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero);
+        lock (_lock)
+        {
+            Volatile.Write(ref _elapsedTicks, _elapsedTicks + time.Ticks);
+            foreach (ManualTimer timer in _timers)
+            {
+                // Of a periodic one the last of the missed moments stays.
+                if (timer.PeriodTicks > 0 && timer.DueTicks < _elapsedTicks)
+                    timer.DueTicks += (_elapsedTicks - timer.DueTicks) / timer.PeriodTicks * timer.PeriodTicks;
+            }
+        }
+
+        Advance(TimeSpan.Zero);
+    }
+
     /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

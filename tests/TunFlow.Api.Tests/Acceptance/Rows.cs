@@ -1,0 +1,51 @@
+namespace TunFlow.Api.Tests.Acceptance;
+
+/// <summary>The acceptance plan, as far as it concerns the stack.</summary>
+internal static class Rows
+{
+    internal static IReadOnlyList<Promise> All { get; } =
+    [
+        new(1, "SYN flood of a million made-up sources", "half-open flows within their cap; heap at most 1 MB above it; an established transfer keeps half its rate; a new connection within 3 s during and 1 s after; no dial before the third segment where the SYN is answered first, capped pending dials otherwise"),
+        new(2, "scan of all TCP ports, and of UDP ports", "dials bounded; RST for each refused one; memory back within 1 MB in 60 s"),
+        new(3, "random packets under sanitizers", "no report, no assertion, no leak", IsRequired: false),
+        new(4, "the same through the managed API", "no exception, no leaked handle", IsRequired: false),
+        new(5, "calls in any order from within events", "no sanitizer report, no assertion, no leak"),
+        new(6, "the n-th native allocation fails, n = 1 to 2,000, and 1 % at random", "no crash, no flow stuck, counted"),
+        new(7, "the device's reads fail once, or for ever", "one error, Completion faults within 100 ms, no spinning"),
+        new(8, "the device's writes fail", "dropped and counted; TCP repairs; no exception to callers"),
+        new(9, "the device is closed amid 1,000 flows", "disposal within 2 s; every stream faults; no thread, handle or native byte left"),
+        new(10, "the dialer throws, at once or later, or cancels itself", "RST or ICMP within 100 ms; the process lives"),
+        new(11, "the dialer hangs, or comes back after the application left", "RST at the timeout, token fired, late stream disposed, no place lost in 10,000"),
+        new(12, "1,000 applications stop reading 10 MB each", "what is buffered stays within the budgets; full rate when they read again"),
+        new(13, "the upstream stalls", "the window reaches 0, probes are answered, memory bounded, no byte lost"),
+        new(14, "half-close by either side, then 100 MB the other way", "the end arrives, the other direction is byte-exact"),
+        new(15, "RST, SYN, FIN, ACK and data in every state, at both edges of the window and outside", "as RFC 9293 and RFC 5961 say, but for a committed list of deviations"),
+        new(16, "zero window, probes, shrinking and tiny windows", "no assertion, probes back off, the transfer completes"),
+        new(17, "loss of 0.1 to 20 %, reordering, duplicates, jitter", "byte-exact, no stall above 3 s at moderate loss; at 1 % near a Linux sender"),
+        new(18, "overlapping segments with other bytes", "one policy, no crash", IsRequired: false),
+        new(19, "fragments: tiny, overlapping, incomplete, beyond 64 KB, floods of first ones", "dropped or put together; memory under its cap; 15 s timeout; no ICMP storm"),
+        new(20, "MTU 576 to 65,535, changed while running", "MSS is MTU less 40 or 60; transfers work at each"),
+        new(21, "wrong checksums, UDP over IPv6 without one", "dropped and counted where verification is on"),
+        new(22, "lengths that contradict each other", "dropped"),
+        new(23, "IPv4 options, IPv6 extension headers", "bounded parsing, routing headers dropped"),
+        new(24, "martian sources and destinations, land", "dropped before any state exists"),
+        new(25, "UDP of 0, 1 and 65,507 bytes, wrong UDP lengths", "empty ones delivered, the largest there and back, wrong ones dropped and counted"),
+        new(26, "100,000 UDP sessions of one application", "the least recently used makes room, memory within its budget, DNS still answered"),
+        new(27, "UDP idle timeouts, answers from third addresses", "exact to one tick; any remote may answer"),
+        new(28, "10,000 connections, few of them active", "cost of a packet at most twice that with 100", IsRequired: false),
+        new(29, "a million connections, one after the other", "no growth over the second half; TIME_WAIT bounded"),
+        new(30, "exceptions in every callback", "caught, flow ended, counted, the process lives"),
+        new(31, "garbage collections at every turn", "the whole lifetime suite passes"),
+        new(32, "disposal forgotten, repeated, from within callbacks; use after it", "ObjectDisposedException or nothing; native memory freed once"),
+        new(33, "loading and unloading the assembly 100 times; two stacks in a process", "the load context dies; stacks are isolated"),
+        new(34, "reads, writes, closes and aborts of random flows from 16 threads", "no crash, invariants hold", IsRequired: false),
+        new(35, "cancellation of every await at every point", "no leak, no deadlock"),
+        new(36, "sleep and wake: the clock jumps by an hour or 30 days, the wall clock back, 32 bits of milliseconds wrap", "no timer storm, dead flows reset within keep-alive, new ones work within 1 s"),
+        new(37, "the dialer is replaced under load", "existing flows kept or reset as asked; new ones use the new dialer only"),
+        new(38, "the tunnel's own traffic comes back in", "detected, told once, refused", IsRequired: false),
+        new(39, "echo requests and floods of them", "answered, dropped or handled as asked, within a rate", IsRequired: false),
+        new(44, "nothing happens", "no timer, no packet", IsRequired: false),
+        new(45, "everything at once, for long", "no growth, counters balanced", IsRequired: false),
+        new(47, "start and stop 10,000 times", "no growth, each within 50 ms"),
+    ];
+}
