@@ -66,8 +66,8 @@ static int check_overlap4(const uint8_t *ip, uint32_t start, uint32_t end) {
 
 static int check_overlap6(const uint8_t *ip, uint32_t start, uint32_t end) {
   for (struct ip6_reassdata *datagram = reassdatagrams6; datagram != NULL; datagram = datagram->next) {
-    if (memcmp(&datagram->identification, ip + 44, 4) != 0 || memcmp(datagram->src.addr, ip + 8, 16) != 0 ||
-        memcmp(datagram->dest.addr, ip + 24, 16) != 0) {
+    if (memcmp(&datagram->identification, ip + 44, 4) != 0 || memcmp(IPV6_FRAG_SRC(datagram).addr, ip + 8, 16) != 0 ||
+        memcmp(IPV6_FRAG_DEST(datagram).addr, ip + 24, 16) != 0) {
       continue;
     }
     for (const struct pbuf *p = datagram->p; p != NULL; p = ((const struct ip6_reass_helper *)p->payload)->next_pbuf) {

@@ -66,7 +66,10 @@ TEST(syn_on_a_time_wait_tuple_opens_anew)
         p->state = PEER_CLOSED;
         peer *again = peer_between(s, p->self, p->remote);
         again->isn = p->snd_max + 1000;
+        uint64_t start = s->now;
         flow *f = peer_open(again);
+        /* At once: not when TIME_WAIT has run out. */
+        CHECK(s->now - start < 500 * MILLISECONDS);
         CHECK(f->id != old_id);
         f->reads = f->echoes = true;
         again->seed_in = 1;
