@@ -24,7 +24,9 @@ static void free_rx(struct pbuf *p) {
 /* A pbuf that lwIP may keep: over a reference to `block`, or a copy. Bytes are
  * charged to `flow` as long as it lives. */
 struct pbuf *tf_rx_alloc(uint8_t *data, uint32_t length, tf_block *block, tf_flow *flow) {
+  tf.payload = flow != NULL;
   tf_rx_pbuf *rx = tf_alloc(sizeof *rx + (block != NULL ? 0 : length));
+  tf.payload = 0;
   if (rx == NULL) {
     tf_drop_count(TF_DROP_MEMORY);
     return NULL;

@@ -5,11 +5,15 @@
  */
 #include "tf_internal.h"
 
-void *tf_alloc(size_t size) { return tf_common_alloc(tf.index, size); }
+static void *allocate(size_t size) {
+  return tf.payload ? tf_common_alloc_payload(tf.index, size) : tf_common_alloc(tf.index, size);
+}
+
+void *tf_alloc(size_t size) { return allocate(size); }
 void *tf_alloc_zero(size_t size) { return tf_common_alloc_zero(tf.index, size); }
 void tf_release(void *memory) { tf_common_release(memory); }
 
-void *tf_lwip_malloc(size_t size) { return tf_common_alloc(tf.index, size); }
+void *tf_lwip_malloc(size_t size) { return allocate(size); }
 
 void *tf_lwip_calloc(size_t count, size_t size) { return tf_common_alloc_zero(tf.index, count * size); }
 

@@ -112,7 +112,7 @@ tf_block *tf_send_block_at(tf_flow *flow, const uint8_t *data) {
 }
 
 /* Hands bytes of a block to lwIP. Returns how many it took. */
-static uint32_t append(tf_flow *flow, tf_block *block, const uint8_t *data, uint32_t length, int more) {
+static uint32_t append_payload(tf_flow *flow, tf_block *block, const uint8_t *data, uint32_t length, int more) {
   struct tcp_pcb *pcb = flow->pcb;
   tf_piece *tail = flow->send_tail;
   int extends = tail != NULL && tail->block == block && tail->data + tail->length == data;
@@ -153,6 +153,13 @@ static uint32_t append(tf_flow *flow, tf_block *block, const uint8_t *data, uint
   }
   piece->length += taken;
   piece->end_sequence = pcb->snd_lbb;
+  return taken;
+}
+
+static uint32_t append(tf_flow *flow, tf_block *block, const uint8_t *data, uint32_t length, int more) {
+  tf.payload = 1;
+  uint32_t taken = append_payload(flow, block, data, length, more);
+  tf.payload = 0;
   return taken;
 }
 

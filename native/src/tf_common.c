@@ -13,11 +13,18 @@ typedef struct tf_prefix {
   uint32_t reserved;
 } tf_prefix;
 
-static int over_limit(const tf_budget *budget, uint64_t used) {
+/* Payload may take all but a sixteenth. What is left lets packets leave and
+ * acknowledgments be sent: were it all payload, none of it could ever go. */
+static int over_limit(const tf_budget *budget, uint64_t used, int payload) {
 #if !TF_UNCURE_BUDGET
-  return used > atomic_load_explicit(&budget->limit, memory_order_relaxed);
+  uint64_t limit = atomic_load_explicit(&budget->limit, memory_order_relaxed);
+#if !TF_UNCURE_RESERVE
+  limit -= payload ? limit / 16 : 0;
+#endif
+  return used > limit;
 #else
   (void)budget;
+  (void)payload;
   return used == 0;
 #endif
 }
@@ -39,10 +46,10 @@ static int refused_for_test(tf_budget *budget) {
 #endif
 
 /* Takes `whole` bytes from the budget, or says no. */
-static int charge(uint32_t stack, uint64_t whole) {
+static int charge(uint32_t stack, uint64_t whole, int payload) {
   tf_budget *budget = &tf_common_budgets[stack];
   uint64_t used = atomic_fetch_add_explicit(&budget->used, whole, memory_order_relaxed) + whole;
-  int refused = over_limit(budget, used);
+  int refused = over_limit(budget, used, payload);
 #if TF_TEST_HOOKS
   refused = refused || refused_for_test(budget);
 #endif
@@ -70,13 +77,18 @@ static void *finish_alloc(tf_prefix *prefix, uint32_t stack, uint64_t whole) {
 
 void *tf_common_alloc(uint32_t stack, size_t size) {
   uint64_t whole = (uint64_t)size + sizeof(tf_prefix);
-  return charge(stack, whole) ? finish_alloc(malloc((size_t)whole), stack, whole) : NULL;
+  return charge(stack, whole, 0) ? finish_alloc(malloc((size_t)whole), stack, whole) : NULL;
+}
+
+void *tf_common_alloc_payload(uint32_t stack, size_t size) {
+  uint64_t whole = (uint64_t)size + sizeof(tf_prefix);
+  return charge(stack, whole, 1) ? finish_alloc(malloc((size_t)whole), stack, whole) : NULL;
 }
 
 /* calloc, not malloc and memset: large tables stay untouched zero pages. */
 void *tf_common_alloc_zero(uint32_t stack, size_t size) {
   uint64_t whole = (uint64_t)size + sizeof(tf_prefix);
-  return charge(stack, whole) ? finish_alloc(calloc(1, (size_t)whole), stack, whole) : NULL;
+  return charge(stack, whole, 0) ? finish_alloc(calloc(1, (size_t)whole), stack, whole) : NULL;
 }
 
 void tf_common_release(void *memory) {
@@ -155,7 +167,7 @@ tf_block *tf_common_block_alloc(uint32_t stack, uint32_t capacity) {
     capacity = kept_capacity[class];
   }
   uint64_t whole = sizeof(tf_prefix) + sizeof(tf_block) + capacity;
-  if (!charge(stack, whole)) {
+  if (!charge(stack, whole, 1)) {
     return NULL;
   }
   tf_prefix *prefix = class < KEPT_CLASSES ? take_kept(class) : NULL;

@@ -30,6 +30,8 @@ extern tf_budget tf_common_budgets[TF_COMMON_STACKS];
 /* Counted allocation: NULL over the limit. Every allocation knows its size and
  * its budget, so tf_common_release needs neither. */
 void *tf_common_alloc(uint32_t stack, size_t size);
+/* Refused while the last part of the budget is untouched: for bytes on their way, and what is kept beside them. */
+void *tf_common_alloc_payload(uint32_t stack, size_t size);
 void *tf_common_alloc_zero(uint32_t stack, size_t size);
 void tf_common_release(void *memory);
 size_t tf_common_size(const void *memory);

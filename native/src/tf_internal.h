@@ -262,6 +262,7 @@ struct tf_globals {
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
   uint8_t answers_ack;      /* the segment that lwIP is being given has an ACK */
   uint8_t assert_failed;
+  uint8_t payload;          /* what is allocated now are bytes on their way: see tf_common_alloc_payload */
   tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
 
   const tf_parsed *datagram; /* which lwIP is being given */

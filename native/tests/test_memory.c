@@ -185,6 +185,58 @@ TEST(byte_budget_is_hard)
     sim_close(s);
 }
 
+/* Sixty applications stop reading, and what is written for them takes all that it can get. Once they read again,
+ * packets can still be made, and everything arrives. */
+TEST(budget_full_of_payload_lets_it_leave)
+{
+    enum { FLOWS = 60 };
+    sim *s = sim_open(tight);
+    s->tolerant = true;
+    peer *peers[FLOWS];
+    uint64_t written[FLOWS] = {0};
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        peers[i] = peer_new(s, 2 * i);
+        peers[i]->capacity = 4000;
+        peer_open(peers[i]);
+        peer_pause(peers[i]);
+    }
+    /* A little for each by turns, until none gets more. */
+    static uint8_t data[8192];
+    uint64_t before;
+    uint64_t sum = 0;
+    do {
+        before = sum;
+        for (uint32_t i = 0; i < FLOWS; i++) {
+            flow *f = sim_flow_of(s, peers[i]);
+            pattern_fill(peers[i]->seed_in, written[i], data, sizeof data);
+            int32_t taken = tf_flow_write(s->stack, s->now, f->id, data, sizeof data);
+            written[i] += taken > 0 ? (uint64_t)taken : 0;
+            sum += taken > 0 ? (uint64_t)taken : 0;
+        }
+        sim_run(s, 10 * MILLISECONDS);
+    } while (sum != before);
+    /* And whoever waits to write more holds blocks for it. */
+    uint8_t *blocks[1024];
+    uint32_t count = 0;
+    for (uint32_t size = 65536; size >= 16; size /= 4) {
+        while (count < 1024 && (blocks[count] = tf_block_alloc(s->stack, size)) != NULL) {
+            count++;
+        }
+    }
+    CHECK(count < 1024);
+    CHECK(sim_stats(s).native_bytes > s->config.max_bytes - s->config.max_bytes / 8);
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        peer_resume(peers[i]);
+    }
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        SIM_WAIT(s, 300 * SECONDS, peers[i]->received == written[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        tf_block_free(blocks[i]);
+    }
+    sim_close(s);
+}
+
 static void small_output(tf_config *config)
 {
     config->output_bytes = 64 * 1024;

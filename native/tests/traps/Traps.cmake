@@ -28,6 +28,7 @@ set(traps
   "HALF_OPEN_CAP half_open_cap_holds"
   "PROVEN_SOURCE proven_sources_have_places_of_their_own syn_flood_stays_under_the_caps"
   "BUDGET byte_budget_is_hard"
+  "RESERVE budget_full_of_payload_lets_it_leave"
   "OOSEQ_LIMIT out_of_order_crumbs_stay_under_the_cap"
   "REASSEMBLY_LIMIT reassembly_stays_under_its_cap tiny_fragments_stay_under_the_cap"
   "OVERLAP overlapping_fragments_end_their_datagram"
