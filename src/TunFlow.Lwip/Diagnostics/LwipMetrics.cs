@@ -25,6 +25,7 @@ internal sealed class LwipMetrics : IDisposable
         CreatePackets();
         CreateFlows();
         CreateSessions();
+        CreateEchoes();
         Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
         Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
     }
@@ -53,6 +54,7 @@ internal sealed class LwipMetrics : IDisposable
         _meter.CreateObservableUpDownCounter("tunflow.flows", ObserveFlows, "{flow}", "TCP flows by state.");
         Count("tunflow.flows.opened", "{flow}", "TCP handshakes completed.", static s => s.FlowsOpened);
         Count("tunflow.flows.refused", "{flow}", "Connection attempts refused.", static s => s.FlowsRefused);
+        Count("tunflow.flows.half_closed.expired", "{flow}", "Half-closed flows ended because nothing moved in them.", static s => s.FlowsHalfClosedExpired);
         Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
         CountByDirection("tunflow.stream.io", "By", "TCP payload.", static s => s.StreamBytesUp, static s => s.StreamBytesDown);
         _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
@@ -68,6 +70,13 @@ internal sealed class LwipMetrics : IDisposable
         Count("tunflow.sessions.failed", "{session}", "Sessions that the packet proxy did not open.", static s => s.SessionsFailed);
         CountByDirection("tunflow.datagrams", "{datagram}", "UDP datagrams.", static s => s.DatagramsUp, static s => s.DatagramsDown);
         Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused.", static s => s.DatagramsFailed);
+    }
+
+    private void CreateEchoes()
+    {
+        Count("tunflow.echo.requests", "{request}", "Echo requests given to the handler.", static s => s.EchoRequests);
+        Count("tunflow.echo.failures", "{request}", "Echo requests that the handler failed on.", static s => s.EchoFailures);
+        Count("tunflow.echo.replies", "{reply}", "Echo replies made.", static s => s.EchoReplies);
     }
 
     private void Count(string name, string unit, string description, Func<LwipStatistics, long> value) =>
