@@ -418,6 +418,7 @@ typedef struct tf_stats {
   uint64_t sessions_evicted; /* to make room at max_sessions */
   uint64_t native_bytes;     /* allocated now */
   uint64_t native_bytes_peak;
+  uint64_t allocation_failures; /* refused by max_bytes or the allocator; what each cost is counted elsewhere */
   uint64_t asserts;          /* lwIP assertions that failed; each ended its flow or packet */
   uint64_t ticks;            /* lwIP timer ticks run */
   uint64_t retransmissions;  /* segments lwIP sent again */

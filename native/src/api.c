@@ -113,6 +113,7 @@ int32_t tf_stack_create(const tf_config *config, uint64_t now, uint32_t *stack) 
     tf_budget *budget = &tf_common_budgets[i];
     atomic_store(&budget->limit, config->max_bytes);
     atomic_store(&budget->peak, 0);
+    atomic_store(&budget->failures, 0);
     int32_t result = stacks[i]->create(i, config, now);
     if (result != TF_OK) {
       atomic_store_explicit(&guards[i], FREE, memory_order_release);

@@ -223,6 +223,7 @@ static int32_t op_get_stats(tf_stats *stats) {
   *stats = tf.stats;
   stats->native_bytes = atomic_load(&budget->used);
   stats->native_bytes_peak = atomic_load(&budget->peak);
+  stats->allocation_failures = atomic_load(&budget->failures);
   stats->flows = tf.flows.count;
   stats->sessions = tf.sessions.count;
   stats->output_entries = tf.output_entries;

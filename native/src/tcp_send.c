@@ -135,7 +135,13 @@ static uint32_t append(tf_flow *flow, tf_block *block, const uint8_t *data, uint
 #if TF_UNCURE_OVERSIZE
     flags |= TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE; /* MORE: allocate for what may follow */
 #endif
-    if (tcp_write(pcb, data + taken, (u16_t)part, flags) != ERR_OK) {
+    err_t error = tcp_write(pcb, data + taken, (u16_t)part, flags);
+    if (error == ERR_MEM && part > pcb->mss) {
+      /* All or nothing: what little memory is left may do for fewer segments. */
+      most = LWIP_MAX(part / 2 / pcb->mss, 1u) * pcb->mss;
+      continue;
+    }
+    if (error != ERR_OK) {
       break;
     }
     taken += part;

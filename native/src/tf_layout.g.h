@@ -89,6 +89,7 @@
 {"tf_stats.sessions_evicted", (uint32_t)sizeof(((tf_stats *)0)->sessions_evicted), (uint32_t)offsetof(tf_stats, sessions_evicted)},
 {"tf_stats.native_bytes", (uint32_t)sizeof(((tf_stats *)0)->native_bytes), (uint32_t)offsetof(tf_stats, native_bytes)},
 {"tf_stats.native_bytes_peak", (uint32_t)sizeof(((tf_stats *)0)->native_bytes_peak), (uint32_t)offsetof(tf_stats, native_bytes_peak)},
+{"tf_stats.allocation_failures", (uint32_t)sizeof(((tf_stats *)0)->allocation_failures), (uint32_t)offsetof(tf_stats, allocation_failures)},
 {"tf_stats.asserts", (uint32_t)sizeof(((tf_stats *)0)->asserts), (uint32_t)offsetof(tf_stats, asserts)},
 {"tf_stats.ticks", (uint32_t)sizeof(((tf_stats *)0)->ticks), (uint32_t)offsetof(tf_stats, ticks)},
 {"tf_stats.retransmissions", (uint32_t)sizeof(((tf_stats *)0)->retransmissions), (uint32_t)offsetof(tf_stats, retransmissions)},

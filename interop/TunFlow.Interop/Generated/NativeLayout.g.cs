@@ -125,6 +125,7 @@ internal static unsafe class NativeLayout
         entries.Add(new("tf_stats.sessions_evicted", (uint)sizeof(ulong), (uint)((byte*)&s10.SessionsEvicted - (byte*)&s10)));
         entries.Add(new("tf_stats.native_bytes", (uint)sizeof(ulong), (uint)((byte*)&s10.NativeBytes - (byte*)&s10)));
         entries.Add(new("tf_stats.native_bytes_peak", (uint)sizeof(ulong), (uint)((byte*)&s10.NativeBytesPeak - (byte*)&s10)));
+        entries.Add(new("tf_stats.allocation_failures", (uint)sizeof(ulong), (uint)((byte*)&s10.AllocationFailures - (byte*)&s10)));
         entries.Add(new("tf_stats.asserts", (uint)sizeof(ulong), (uint)((byte*)&s10.Asserts - (byte*)&s10)));
         entries.Add(new("tf_stats.ticks", (uint)sizeof(ulong), (uint)((byte*)&s10.Ticks - (byte*)&s10)));
         entries.Add(new("tf_stats.retransmissions", (uint)sizeof(ulong), (uint)((byte*)&s10.Retransmissions - (byte*)&s10)));

@@ -258,7 +258,7 @@ internal unsafe struct TfDatagram
     internal byte* Data;
 }
 
-/// <remarks><c>tf_stats, 400 bytes</c></remarks>
+/// <remarks><c>tf_stats, 408 bytes</c></remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TfStats
 {
@@ -294,6 +294,9 @@ internal unsafe struct TfStats
     internal ulong NativeBytes;
 
     internal ulong NativeBytesPeak;
+
+    /// <summary>refused by max_bytes or the allocator; what each cost is counted elsewhere</summary>
+    internal ulong AllocationFailures;
 
     /// <summary>lwIP assertions that failed; each ended its flow or packet</summary>
     internal ulong Asserts;

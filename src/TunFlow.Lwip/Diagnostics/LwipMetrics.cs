@@ -27,6 +27,7 @@ internal sealed class LwipMetrics : IDisposable
         CreateSessions();
         CreateEchoes();
         Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
+        Count("tunflow.native.allocation_failures", "{allocation}", "Allocations that the native stack was refused.", static s => s.AllocationFailures);
         Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
     }
 

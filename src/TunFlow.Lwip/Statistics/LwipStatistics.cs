@@ -117,6 +117,9 @@ public sealed record LwipStatistics
     /// <summary>The most it ever had.</summary>
     public long NativeBytesPeak { get; init; }
 
+    /// <summary>Allocations of the native stack that <see cref="LwipDeviceOptions.MaxNativeBytes"/> or the system refused. Each cost a packet, a connection attempt or some time.</summary>
+    public long AllocationFailures { get; init; }
+
     /// <summary>Assertions of lwIP that failed; each ended its flow or packet. Anything but 0 is a bug worth a report.</summary>
     public long Asserts { get; init; }
 

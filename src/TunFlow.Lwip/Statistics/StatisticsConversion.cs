@@ -52,6 +52,7 @@ internal static class StatisticsConversion
             EchoReplies = (long)native.EchoReplies,
             NativeBytes = (long)native.NativeBytes,
             NativeBytesPeak = (long)native.NativeBytesPeak,
+            AllocationFailures = (long)native.AllocationFailures,
             Asserts = (long)native.Asserts,
             Ticks = (long)native.Ticks,
             Retransmissions = (long)native.Retransmissions,
