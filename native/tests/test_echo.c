@@ -101,6 +101,7 @@ TEST(fragments_of_unwanted_echo_requests_are_dropped)
     }
 }
 
+/* Weakness W21 */
 TEST(queued_echo_requests_come_out_whole_and_are_answered_as_told)
 {
     static uint8_t payload[5000];

@@ -36,6 +36,7 @@ static void expect_end(sim *s, peer *p, flow *f, uint64_t after)
     CHECK_EQ(counted + 1, sim_stats(s).flows_half_closed);
 }
 
+/* Weakness W13 */
 TEST(silence_ends_a_half_closed_flow)
 {
     for (uint32_t who = 0; who < 2; who++) {

@@ -94,7 +94,7 @@ public sealed record LwipDeviceOptions
     /// <summary>Decides about each echo request if <see cref="EchoMode"/> is <see cref="EchoMode.Handle"/>, and is null otherwise. Default null.</summary>
     public EchoHandler? EchoHandler { get; init; }
 
-    /// <summary>Echo requests that wait for the <see cref="EchoHandler"/>'s answer at once; more are dropped and counted. 1 to 65,536. Default 256.</summary>
+    /// <summary>Echo messages that wait for the <see cref="EchoHandler"/>'s answer at once; more are dropped and counted. 1 to 65,536. Default 256.</summary>
     public int MaxPendingEchoes { get; init; } = 256;
 
     /// <summary>How long the <see cref="EchoHandler"/> may take; then there is no answer. Default 10 seconds, at most 10 minutes.</summary>
