@@ -13,7 +13,7 @@ internal sealed class AllocationFailureRound(ulong nth, uint perMille)
     private const int EchoPort = 7;
     private const int RefusedPort = 9;
     private const int SourcePort = 19;
-    private const int StreamLength = 50_000;
+    private const int StreamLength = 150_000;
 
     /// <summary>lwIP's longest retransmission time-out is a minute, and the one before it half of that.</summary>
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(200);

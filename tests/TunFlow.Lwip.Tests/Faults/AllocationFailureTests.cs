@@ -11,11 +11,11 @@ internal sealed class AllocationFailureTests
 
     [Test]
     public void The_nth_native_allocation_fails_and_every_flow_ends() =>
-        Assert.That(FaultyLibrary.Run(typeof(AllocationFailureTests), nameof(EachInTurn), Last / Campaign.Rounds(12, Last)), Is.Null);
+        Assert.That(FaultyLibrary.Run(typeof(AllocationFailureTests), nameof(EachInTurn), Last / Campaign.Rounds(400, Last)), Is.Null);
 
     [Test]
     public void One_allocation_in_a_hundred_fails_and_every_flow_ends() =>
-        Assert.That(FaultyLibrary.Run(typeof(AllocationFailureTests), nameof(AtRandom), Campaign.Rounds(3, 200)), Is.Null);
+        Assert.That(FaultyLibrary.Run(typeof(AllocationFailureTests), nameof(AtRandom), Campaign.Rounds(40, 200)), Is.Null);
 
     private static string? EachInTurn(int step)
     {

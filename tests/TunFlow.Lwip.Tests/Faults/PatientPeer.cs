@@ -14,6 +14,7 @@ internal sealed class PatientPeer(Action<byte[]> send, IPEndPoint local, IPEndPo
     private bool _open;
     private uint _expected;
     private uint _acknowledged;
+    private uint _burst;
     private int _polls;
 
     public IPEndPoint Local => local;
@@ -54,6 +55,7 @@ internal sealed class PatientPeer(Action<byte[]> send, IPEndPoint local, IPEndPo
             offset += length;
         }
 
+        _burst = (uint)offset + 1;
         if (offset >= data.Length && !resets)
             Send(TcpFlags.Ack | TcpFlags.Fin, data.Length);
     }
@@ -82,8 +84,8 @@ internal sealed class PatientPeer(Action<byte[]> send, IPEndPoint local, IPEndPo
 
         if (packet.Payload.Length != 0 || fin || (packet.Flags & TcpFlags.Syn) != 0)
             Send(TcpFlags.Ack, Math.Max((int)_acknowledged - 1, 0));
-        else if (packet.Acknowledgment - InitialSequence < (uint)data.Length + 1)
-            Poll();
+        else if (_acknowledged >= _burst && _burst <= (uint)data.Length)
+            Poll(); // the whole burst arrived: the next one
     }
 
     private void Send(TcpFlags flags, int offset, ReadOnlySpan<byte> payload = default) =>
