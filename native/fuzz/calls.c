@@ -171,6 +171,29 @@ void call_session(world *w, program *p)
     }
 }
 
+/* One more is received, or the oldest answered. */
+static void echo(world *w, uint8_t what)
+{
+    uint32_t count = 0;
+    while (count < ECHOES && w->echoes[count] != NULL) {
+        count++;
+    }
+    if ((what & 0x80) != 0) {
+        int32_t received = tf_echo_receive(w->stack, w->echoes + count, ECHOES - count);
+        status(received);
+        if (received > (int32_t)(ECHOES - count)) {
+            finding("more echo requests than the limit allows");
+        }
+    } else if (count != 0) {
+        uint32_t refusal = what >> 3;
+        status(tf_echo_answer(w->stack, w->now, w->echoes[0], refusal));
+        if (refusal <= TF_REFUSE_NOT) {
+            memmove(w->echoes, w->echoes + 1, sizeof w->echoes - sizeof w->echoes[0]);
+            w->echoes[ECHOES - 1] = NULL;
+        }
+    }
+}
+
 void call_stack(world *w, program *p)
 {
     static const uint32_t mtus[] = {576, 1280, 1500, 9000, 65535, 100, 70000, 1400};
@@ -198,6 +221,9 @@ void call_stack(world *w, program *p)
         break;
     case 3:
         tf_test_fail_allocation(w->stack, 0, what >= 0x80 ? 100 : 0);
+        break;
+    case 5:
+        echo(w, what);
         break;
     default:
         w->now += jumps[next8(p) % (sizeof jumps / sizeof jumps[0])];

@@ -217,7 +217,8 @@ static void datagrams(void)
 {
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t tuple = i & 1;
-        begin(1, i & 2 ? 2 : 0);
+        bool queues = i == 3; /* echo requests are left to the caller */
+        begin(1, (i & 2 ? 2 : 0) | (queues ? 128 : 0));
         for (uint32_t j = 0; j < 16; j++) {
             put(OPERATION_DATAGRAM);
             put(tuple);
@@ -241,6 +242,10 @@ static void datagrams(void)
             put(0);
             put(j);
             put(unbent);
+            if (queues) {
+                put(OPERATION_STACK);
+                put(j & 1 ? 0x85 : (j & 7) << 3 | 5);
+            }
             put(OPERATION_SESSION);
             put(j & 3);
             put(j % 8 + (j << 4));

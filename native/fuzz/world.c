@@ -50,7 +50,8 @@ static void configure(world *w, program *p)
     tf_config *config = &w->config;
     tf_config_default(config);
     config->flags = (bits & 1 ? TF_STACK_ECHO_REPLY : 0) | (bits & 2 ? TF_STACK_COALESCE : 0) |
-                    (bits & 4 ? TF_STACK_TRUST_CHECKSUMS : 0);
+                    (bits & 4 ? TF_STACK_TRUST_CHECKSUMS : 0) |
+                    (sizes & 128 ? TF_STACK_ECHO_QUEUE | TF_STACK_MULTICAST : 0);
     w->asserts_are_findings = (bits & 8) == 0;
     w->has_companion = (bits & 16) != 0 && tf_stack_limit() > 1;
     config->keepalive_interval = bits & 32 ? 10 * 1000000ull : 0;
@@ -70,6 +71,7 @@ static void configure(world *w, program *p)
     config->session_datagrams = 4;
     config->reassembly_bytes = 32768;
     config->icmp_per_second = 20;
+    config->max_echoes = ECHOES;
     memset(config->secret, 0x5A, sizeof config->secret);
 }
 
@@ -112,6 +114,9 @@ void world_observe(world *w)
             finding("tf_events");
         }
         for (int32_t i = 0; i < count; i++) {
+            if (events[i].id == 0 && events[i].flags == TF_EVENT_ECHO && (w->config.flags & TF_STACK_ECHO_QUEUE) != 0) {
+                continue;
+            }
             if (events[i].id >> 57 != w->stack || events[i].flags == 0) {
                 finding("an event of nobody");
             }
@@ -154,6 +159,9 @@ void world_close(world *w)
     outputs_free(w);
     for (uint32_t i = 0; i < DATAGRAMS; i++) {
         tf_datagram_free(w->datagrams[i]);
+    }
+    for (uint32_t i = 0; i < ECHOES; i++) {
+        tf_datagram_free(w->echoes[i]);
     }
     for (uint32_t i = 0; i < BLOCKS; i++) {
         if (w->blocks[i] != NULL && tf_block_shared(w->blocks[i]) != 0) {

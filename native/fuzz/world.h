@@ -24,6 +24,7 @@ enum {
     SESSIONS = 16,
     OUTPUTS = 64,
     DATAGRAMS = 16,
+    ECHOES = 4,
     BLOCKS = 8,
     BATCH = 16
 };
@@ -72,6 +73,7 @@ typedef struct world {
     uint32_t output_count;
     tf_datagram *datagrams[DATAGRAMS];
     uint64_t datagram_sessions[DATAGRAMS];
+    tf_datagram *echoes[ECHOES]; /* received, not yet answered */
     uint8_t *blocks[BLOCKS];
     queued_packet batch[BATCH];
     uint32_t batch_count;

@@ -154,7 +154,9 @@ typedef struct tf_output {
 typedef enum tf_stack_flags {
   TF_STACK_ECHO_REPLY = 1,       /* answer ICMP and ICMPv6 echo requests to any address */
   TF_STACK_TRUST_CHECKSUMS = 2,  /* do not verify transport checksums of input */
-  TF_STACK_COALESCE = 4          /* build super-packets (GSO) where consecutive segments allow */
+  TF_STACK_COALESCE = 4,         /* build super-packets (GSO) where consecutive segments allow */
+  TF_STACK_ECHO_QUEUE = 8,       /* leave echo requests to the caller: tf_echo_receive */
+  TF_STACK_MULTICAST = 16        /* UDP to multicast and broadcast destinations is served like any other */
 } tf_stack_flags;
 
 /* All limits are hard. Byte limits count allocated bytes, not payload. */
@@ -176,14 +178,17 @@ typedef struct tf_config {
   uint32_t reassembly_bytes;    /* allocated bytes held by IP fragments */
   uint32_t output_bytes;        /* bytes waiting in the output queue */
   uint32_t icmp_per_second;     /* ICMP messages and challenge ACKs sent, each */
+  uint32_t max_echoes;          /* echo requests waiting for tf_echo_receive or for their answer */
+  uint32_t reserved;
   uint64_t max_bytes;           /* everything the stack allocates */
   uint64_t pending_timeout;     /* a SYN waits this long for accept or refuse */
   uint64_t half_open_timeout;   /* SYN-ACK sent, no ACK */
-  uint64_t half_closed_timeout; /* we sent FIN and released the flow, the peer is silent */
+  uint64_t half_closed_timeout; /* one side ended and no byte moves; or released, all delivered, no FIN from the peer */
   uint64_t time_wait;           /* TIME_WAIT */
   uint64_t idle_timeout;        /* established flow without traffic; 0 = never */
   uint64_t keepalive_interval;  /* probe an idle established flow; 0 = never */
   uint64_t session_idle;        /* UDP session without traffic, see tf_session_set_idle */
+  uint64_t session_dns_idle;    /* the same once everything it ever asked, at port 53 alone, is answered */
   uint8_t secret[16];           /* key of ISNs (RFC 6528) and of all hash tables; must be random */
 } tf_config;
 
@@ -232,7 +237,8 @@ typedef enum tf_event_flags {
   TF_EVENT_WRITABLE = 8,  /* flow: after a short write there is room again */
   TF_EVENT_CLOSED = 16,   /* nothing more will happen: status says why; call tf_flow_close or tf_session_close */
   TF_EVENT_SESSION = 32,  /* session: it is new */
-  TF_EVENT_DRAINED = 64   /* flow: after tf_flow_shutdown: everything written and the FIN were acknowledged */
+  TF_EVENT_DRAINED = 64,  /* flow: after tf_flow_shutdown: everything written and the FIN were acknowledged */
+  TF_EVENT_ECHO = 128     /* id 0: echo requests wait for tf_echo_receive */
 } tf_event_flags;
 
 /* What happened to one flow or session since it was last reported. */
@@ -244,7 +250,7 @@ typedef struct tf_event {
 
 /* Ids: bits 0..23 slot (unique among the living flows, or sessions, of the
  * stack: fit for a table index), bits 24..55 generation, bit 56 set for a
- * session, bits 57..63 stack. 0 is never an id. */
+ * session, bits 57..63 stack. 0 is never an id, and in an event the stack. */
 
 /* [lock] Moves up to `max` events out. Returns their number; `max` means that
  * there may be more. */
@@ -266,7 +272,8 @@ typedef enum tf_refusal {
   TF_REFUSE_HOST_UNREACHABLE = 1,    /* RFC 792 type 3 code 1; RFC 4443 type 1 code 3 */
   TF_REFUSE_NETWORK_UNREACHABLE = 2, /* type 3 code 0; type 1 code 0 */
   TF_REFUSE_PROHIBITED = 3,          /* type 3 code 13; type 1 code 1 */
-  TF_REFUSE_SILENT = 4               /* no answer */
+  TF_REFUSE_SILENT = 4,              /* no answer */
+  TF_REFUSE_NOT = 5                  /* tf_echo_answer only: an echo reply */
 } tf_refusal;
 
 /* [lock] */
@@ -332,10 +339,20 @@ TF_API int32_t tf_session_refuse(uint32_t stack, uint64_t now, uint64_t id, cons
  * application's socket), with an empty payload. */
 TF_API int32_t tf_session_refuse_remote(uint32_t stack, uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal);
 /* [lock] Microseconds without traffic in either direction after which the
- * session ends with TF_E_TIMEOUT. */
+ * session ends with TF_E_TIMEOUT, whatever ports it talks to. */
 TF_API int32_t tf_session_set_idle(uint32_t stack, uint64_t now, uint64_t id, uint64_t idle);
 /* [lock] Frees the id and what is queued. Required once for every session. */
 TF_API int32_t tf_session_close(uint32_t stack, uint64_t id);
+
+/* ---- echo requests --------------------------------------------------------------- */
+
+/* [lock] Moves up to `max` echo requests out, oldest first. The data of each is
+ * the whole IP packet (no options or extension headers), its destination's port 0. */
+TF_API int32_t tf_echo_receive(uint32_t stack, tf_datagram **requests, uint32_t max);
+/* [lock] Answers a request as `refusal` (tf_refusal) says and frees it: required
+ * once for each, or tf_datagram_free once the stack is gone. Returns 1 if a
+ * packet was sent, 0 if not (TF_REFUSE_SILENT, icmp_per_second, no room). */
+TF_API int32_t tf_echo_answer(uint32_t stack, uint64_t now, tf_datagram *request, uint32_t refusal);
 
 /* ---- output ------------------------------------------------------------------- */
 
@@ -379,7 +396,7 @@ typedef enum tf_drop {
   TF_DROP_FLOW_BYTES = 22,     /* the flow's or the stack's byte budget */
   TF_DROP_SESSION_QUEUE = 23,  /* the session's queue is full */
   TF_DROP_MEMORY = 24,         /* the allocator or max_bytes refused */
-  TF_DROP_ECHO = 25,           /* echo request, echo not answered by policy */
+  TF_DROP_ECHO = 25,           /* echo request: not answered by policy, or beyond max_echoes */
   TF_DROP_ICMP_LIMIT = 26,     /* out: icmp_per_second, challenge ACKs included */
   TF_DROP_OUTPUT_FULL = 27,    /* out: output_bytes */
   TF_DROP_CLOSED_FLOW = 28,    /* data for a flow whose reading side was discarded */
@@ -396,13 +413,16 @@ typedef struct tf_stats {
   uint64_t flows_refused;
   uint64_t flows_reset_in;   /* RST from the application */
   uint64_t flows_reset_out;  /* RST to the application, aborts and timeouts */
+  uint64_t flows_half_closed; /* of these, ended by half_closed_timeout */
   uint64_t sessions_opened;
   uint64_t sessions_evicted; /* to make room at max_sessions */
   uint64_t native_bytes;     /* allocated now */
   uint64_t native_bytes_peak;
+  uint64_t allocation_failures; /* refused by max_bytes or the allocator; what each cost is counted elsewhere */
   uint64_t asserts;          /* lwIP assertions that failed; each ended its flow or packet */
   uint64_t ticks;            /* lwIP timer ticks run */
   uint64_t retransmissions;  /* segments lwIP sent again */
+  uint64_t echo_replies;
   uint64_t drops[30];        /* by tf_drop */
   uint32_t flows;            /* living slots, pending and orphaned included */
   uint32_t flows_pending;

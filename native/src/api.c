@@ -78,12 +78,14 @@ void tf_config_default(tf_config *config) {
   config->reassembly_bytes = 512 * 1024;
   config->output_bytes = 4 * 1024 * 1024;
   config->icmp_per_second = 1000;
+  config->max_echoes = 256;
   config->max_bytes = 512ull * 1024 * 1024;
   config->pending_timeout = 60ull * 1000000;
   config->half_open_timeout = 20ull * 1000000;
-  config->half_closed_timeout = 60ull * 1000000;
+  config->half_closed_timeout = 300ull * 1000000; /* RFC 5382 REQ-5: at least 4 minutes */
   config->time_wait = 2ull * 1000000;
   config->session_idle = 60ull * 1000000;
+  config->session_dns_idle = 10ull * 1000000;
 }
 
 static int between(uint64_t value, uint64_t least, uint64_t most) { return value >= least && value <= most; }
@@ -95,7 +97,8 @@ static int config_valid(const tf_config *config) {
          between(config->receive_window, 16384, 1u << 20) && between(config->send_buffer, 16384, 1u << 20) &&
          between(config->flow_bytes, 2ull * config->receive_window, 1u << 30) && config->session_datagrams != 0 &&
          config->session_bytes >= 2048 && config->output_bytes >= 65536 && config->icmp_per_second != 0 &&
-         config->max_bytes >= 4u << 20 && config->pending_timeout != 0 && config->half_open_timeout != 0;
+         config->max_bytes >= 4u << 20 && config->pending_timeout != 0 && config->half_open_timeout != 0 &&
+         config->half_closed_timeout != 0 && config->max_echoes != 0;
 }
 
 int32_t tf_stack_create(const tf_config *config, uint64_t now, uint32_t *stack) {
@@ -110,6 +113,7 @@ int32_t tf_stack_create(const tf_config *config, uint64_t now, uint32_t *stack) 
     tf_budget *budget = &tf_common_budgets[i];
     atomic_store(&budget->limit, config->max_bytes);
     atomic_store(&budget->peak, 0);
+    atomic_store(&budget->failures, 0);
     int32_t result = stacks[i]->create(i, config, now);
     if (result != TF_OK) {
       atomic_store_explicit(&guards[i], FREE, memory_order_release);
@@ -204,7 +208,12 @@ int32_t tf_session_set_idle(uint32_t stack, uint64_t now, uint64_t id, uint64_t 
 }
 int32_t tf_session_close(uint32_t stack, uint64_t id) { GUARDED(stack, session_close(id)); }
 
-/* tf_datagram is the first member of what udp.c allocated. */
+int32_t tf_echo_receive(uint32_t stack, tf_datagram **requests, uint32_t max) { GUARDED(stack, echo_receive(requests, max)); }
+int32_t tf_echo_answer(uint32_t stack, uint64_t now, tf_datagram *request, uint32_t refusal) {
+  GUARDED(stack, echo_answer(now, request, refusal));
+}
+
+/* tf_datagram is the first member of what udp.c and icmp.c allocated. */
 void tf_datagram_free(tf_datagram *datagram) { tf_common_release(datagram); }
 
 /* ---- blocks and output */

@@ -50,6 +50,10 @@ static int check_addresses(tf_parsed *parsed) {
     return TF_DROP_SOURCE;
   }
   int reason = check_destination(parsed->version, destination);
+  if (reason == TF_DROP_MULTICAST && (tf.config.flags & TF_STACK_MULTICAST) != 0 && parsed->protocol == 17) {
+    /* lwIP's IPv6 input takes no groups that it has not joined, and fragments go there. */
+    reason = parsed->fragment && parsed->version == 6 ? TF_DROP_MULTICAST : PASSED;
+  }
   if (reason != PASSED) {
     return reason;
   }
@@ -212,6 +216,11 @@ static int parse_transport(tf_parsed *parsed) {
   return TF_DROP_PROTOCOL;
 }
 
+/* Could a fragment be one of an echo request that somebody answers? */
+static int echo_wanted(const tf_parsed *parsed) {
+  return (tf.config.flags & (TF_STACK_ECHO_REPLY | TF_STACK_ECHO_QUEUE)) != 0 && parsed->protocol == (parsed->version == 4 ? 1 : 58);
+}
+
 /* Do the offload fields describe this very packet? */
 static int check_offload(const tf_parsed *parsed, const tf_offload *offload) {
   if (offload->checksum > TF_CHECKSUM_VALID || offload->gso_type > TF_GSO_TCP6) {
@@ -261,7 +270,7 @@ int tf_filter(uint8_t *data, uint32_t length, const tf_offload *offload, tf_pars
     return reason;
   }
   if (parsed->fragment) {
-    if (parsed->protocol != 6 && parsed->protocol != 17) {
+    if (parsed->protocol != 6 && parsed->protocol != 17 && !echo_wanted(parsed)) {
       return TF_DROP_FRAGMENT;
     }
   } else {

@@ -35,7 +35,7 @@ tf_flow *tf_flow_new(const tf_key *key) {
   }
   flow->key = *key;
   flow->owned = 1;
-  flow->since = flow->last_active = tf.now;
+  flow->since = flow->last_active = flow->last_byte = tf.now;
   uint32_t bucket = flow_bucket(key);
   flow->hash_next = tf.flow_hash[bucket];
   tf.flow_hash[bucket] = flow;

@@ -11,6 +11,16 @@ static uint64_t next_probe(const tf_flow *flow) {
   return tf_after(flow->keepalives == 0 ? flow->last_active : flow->probed, tf.config.keepalive_interval);
 }
 
+static int half_closed(const tf_flow *flow) { return flow->fin_in || flow->fin_out; }
+
+/* When a half-closed flow was last seen doing something. While bytes wait for
+ * the peer its mere answers count: it reads slowly, and is alive. */
+static uint64_t last_progress(const tf_flow *flow) {
+  const struct tcp_pcb *pcb = flow->pcb;
+  int waits = pcb != NULL && (pcb->unsent != NULL || pcb->unacked != NULL);
+  return waits ? LWIP_MAX(flow->last_active, flow->last_byte) : flow->last_byte;
+}
+
 void tf_flow_schedule(tf_flow *flow) {
   uint64_t deadline = TF_NO_DEADLINE;
   switch (flow->state) {
@@ -30,6 +40,10 @@ void tf_flow_schedule(tf_flow *flow) {
       }
       if (tf.config.idle_timeout != 0) {
         deadline = tf_after(flow->last_active, tf.config.idle_timeout);
+      }
+      if (half_closed(flow)) {
+        uint64_t silent = tf_after(last_progress(flow), tf.config.half_closed_timeout);
+        deadline = silent < deadline ? silent : deadline;
       }
       if (tf.config.keepalive_interval != 0) {
         uint64_t probe = next_probe(flow);
@@ -74,9 +88,14 @@ void tf_flow_expire(tf_flow *flow) {
     case TF_OPEN:
       if (!flow->owned) {
         if (age >= flow->linger) {
+          tf.stats.flows_half_closed += flow->drained;
           tf_flow_reset(flow, TF_E_ABORTED);
           return;
         }
+      } else if (half_closed(flow) && tf.now - last_progress(flow) >= tf.config.half_closed_timeout) {
+        tf.stats.flows_half_closed++;
+        tf_flow_reset(flow, TF_E_TIMEOUT);
+        return;
       } else if (tf.config.idle_timeout != 0 && idle >= tf.config.idle_timeout) {
         tf_flow_reset(flow, TF_E_TIMEOUT);
         return;

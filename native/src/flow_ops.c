@@ -7,6 +7,10 @@
 
 static int32_t op_events(tf_event *events, uint32_t max) {
   uint32_t count = 0;
+  if (tf.echo_told == TF_ECHO_DUE && max != 0) {
+    tf.echo_told = TF_ECHO_TOLD;
+    events[count++] = (tf_event){0, TF_EVENT_ECHO, TF_OK};
+  }
   while (count < max && tf.ready_flow_head != NULL) {
     tf_flow *flow = tf.ready_flow_head;
     tf.ready_flow_head = flow->ready_next;
@@ -49,8 +53,12 @@ static int32_t op_flow_get_details(uint64_t id, tf_flow_details *details) {
   tf_to_endpoint(&details->source, flow->key.source, flow->key.source_port, flow->key.family);
   tf_to_endpoint(&details->destination, flow->key.destination, flow->key.destination_port, flow->key.family);
   details->receive_queue = flow->receive_queue;
-  details->native_bytes = (uint32_t)sizeof *flow + flow->receive_bytes + tf_send_bytes(flow);
+  details->native_bytes = (uint32_t)tf_common_size(flow) + flow->receive_bytes + tf_send_bytes(flow);
+  if (flow->syn != NULL) {
+    details->native_bytes += (uint32_t)tf_common_size(flow->syn);
+  }
   if (flow->pcb != NULL) {
+    details->native_bytes += (uint32_t)sizeof *flow->pcb;
     details->mss = flow->pcb->mss;
     details->send_queue = flow->pcb->snd_lbb - flow->pcb->lastack;
   }

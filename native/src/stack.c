@@ -10,7 +10,7 @@ struct tf_globals tf;
 static err_t init_netif(struct netif *netif) {
   netif->name[0] = 't';
   netif->name[1] = 'f';
-  netif->mtu = 65535; /* no segment is ever cut by lwIP; op_session_send and op_flow_accept lower it */
+  netif->mtu = 65535; /* nothing is ever cut by lwIP (see output.c); op_flow_accept lowers it */
   netif->output = tf_netif_output4;
   netif->output_ip6 = tf_netif_output6;
   netif->flags = NETIF_FLAG_UP | NETIF_FLAG_LINK_UP; /* no broadcast: see the filter */
@@ -37,15 +37,19 @@ static void init_lwip(void) {
 static int setup_pcbs(void) {
   tf_tcp_setup();
   tf.udp = udp_new_ip_type(IPADDR_TYPE_ANY);
-  tf.raw_tcp = raw_new_ip_type(IPADDR_TYPE_ANY, IP_PROTO_TCP);
-  tf.raw_udp = raw_new_ip_type(IPADDR_TYPE_ANY, IP_PROTO_UDP);
-  if (tf.listener == NULL || tf.udp == NULL || tf.raw_tcp == NULL || tf.raw_udp == NULL) {
+  if (tf.listener == NULL || tf.udp == NULL) {
     return 0;
   }
   udp_bind(tf.udp, IP_ANY_TYPE, 1);
   udp_recv(tf.udp, tf_on_datagram, NULL);
-  raw_recv(tf.raw_tcp, tf_on_raw, NULL);
-  raw_recv(tf.raw_udp, tf_on_raw, NULL);
+  static const u8_t protocols[] = {IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_ICMP, IP6_NEXTH_ICMP6};
+  for (uint32_t i = 0; i < sizeof protocols; i++) {
+    tf.raw[i] = raw_new_ip_type(IPADDR_TYPE_ANY, protocols[i]);
+    if (tf.raw[i] == NULL) {
+      return 0;
+    }
+    raw_recv(tf.raw[i], tf_on_raw, NULL);
+  }
   return 1;
 }
 
@@ -135,12 +139,12 @@ static int32_t op_destroy(void) {
   if (tf.udp != NULL) {
     udp_remove(tf.udp);
   }
-  if (tf.raw_tcp != NULL) {
-    raw_remove(tf.raw_tcp);
+  for (uint32_t i = 0; i < sizeof tf.raw / sizeof tf.raw[0]; i++) {
+    if (tf.raw[i] != NULL) {
+      raw_remove(tf.raw[i]);
+    }
   }
-  if (tf.raw_udp != NULL) {
-    raw_remove(tf.raw_udp);
-  }
+  tf_echo_clear();
   tf_output_clear();
   tf_table_free(&tf.flows);
   tf_table_free(&tf.sessions);
@@ -219,6 +223,7 @@ static int32_t op_get_stats(tf_stats *stats) {
   *stats = tf.stats;
   stats->native_bytes = atomic_load(&budget->used);
   stats->native_bytes_peak = atomic_load(&budget->peak);
+  stats->allocation_failures = atomic_load(&budget->failures);
   stats->flows = tf.flows.count;
   stats->sessions = tf.sessions.count;
   stats->output_entries = tf.output_entries;

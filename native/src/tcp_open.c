@@ -157,8 +157,9 @@ void tf_tcp_teardown(void) {
 
 /* ---- pending */
 
-/* Keeps the IP and TCP headers; data on a SYN is never acknowledged, so the
- * application sends it again (RFC 9293 3.10.7.2). */
+/* Keeps the IP and TCP headers as they came, so that an ICMP error quotes them;
+ * data on a SYN is never acknowledged, so the application sends it again
+ * (RFC 9293 3.10.7.2). */
 static int store_syn(tf_flow *flow, const tf_parsed *parsed) {
   uint32_t length = parsed->payload;
   uint8_t *copy = tf_alloc(length);
@@ -167,11 +168,6 @@ static int store_syn(tf_flow *flow, const tf_parsed *parsed) {
     return 0;
   }
   memcpy(copy, parsed->ip, length);
-  if (parsed->version == 4) {
-    tf_put16(copy + 2, length);
-  } else {
-    tf_put16(copy + 4, length - 40);
-  }
   tf_release(flow->syn);
   flow->syn = copy;
   flow->syn_length = length;

@@ -93,9 +93,12 @@ err_t tf_on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t e
   tf_flow *flow = argument;
   if (p == NULL) {
     flow->fin_in = 1;
+    flow->last_byte = tf.now;
+    tf_flow_schedule(flow); /* half-closed from now on */
     tf_flow_signal(flow, TF_EVENT_READABLE);
     return ERR_OK;
   }
+  flow->last_byte = tf.now;
   flow->unacknowledged += p->tot_len;
   if (!flow->in_acks) {
     flow->in_acks = 1;
@@ -224,6 +227,7 @@ static int32_t op_flow_consume(uint64_t now, uint64_t id, uint32_t length) {
     }
   }
   flow->receive_queue -= length;
+  flow->last_byte = length != 0 ? tf.now : flow->last_byte;
   if (flow->state == TF_OPEN) {
     tf_open_window(flow, length);
     tf_flow_settle(flow);

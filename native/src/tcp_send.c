@@ -11,7 +11,9 @@
 err_t tf_on_sent(void *argument, struct tcp_pcb *pcb, u16_t length) {
   (void)pcb;
   (void)length;
-  ((tf_flow *)argument)->acked = 1;
+  tf_flow *flow = argument;
+  flow->acked = 1;
+  flow->last_byte = tf.now;
   return ERR_OK;
 }
 
@@ -66,15 +68,19 @@ uint32_t tf_send_room(const tf_flow *flow) {
   return LWIP_MIN(tf.config.send_buffer - queued, pcb->snd_buf);
 }
 
-/* Allocated for what is not acknowledged. Pieces of one block follow each other. */
+/* What is allocated for bytes not yet acknowledged. A block that two flows
+ * share, or that stands between others of one flow, counts each time. */
 uint32_t tf_send_bytes(const tf_flow *flow) {
   const tf_block *last = NULL;
-  uint32_t bytes = 0;
+  uint64_t bytes = 0;
   for (const tf_piece *piece = flow->send_head; piece != NULL; piece = piece->next) {
-    bytes += (uint32_t)sizeof *piece + (piece->block != last ? piece->block->capacity : 0);
+    bytes += tf_common_size(piece) + (piece->block != last ? tf_common_size(piece->block) : 0);
     last = piece->block;
   }
-  return bytes + (flow->tail_block != NULL && flow->tail_block != last ? flow->tail_block->capacity : 0);
+  if (flow->tail_block != NULL && flow->tail_block != last) {
+    bytes += tf_common_size(flow->tail_block);
+  }
+  return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
 /* Bytes were acknowledged. */
@@ -129,7 +135,13 @@ static uint32_t append_payload(tf_flow *flow, tf_block *block, const uint8_t *da
 #if TF_UNCURE_OVERSIZE
     flags |= TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE; /* MORE: allocate for what may follow */
 #endif
-    if (tcp_write(pcb, data + taken, (u16_t)part, flags) != ERR_OK) {
+    err_t error = tcp_write(pcb, data + taken, (u16_t)part, flags);
+    if (error == ERR_MEM && part > pcb->mss) {
+      /* All or nothing: what little memory is left may do for fewer segments. */
+      most = LWIP_MAX(part / 2 / pcb->mss, 1u) * pcb->mss;
+      continue;
+    }
+    if (error != ERR_OK) {
       break;
     }
     taken += part;
@@ -198,7 +210,7 @@ static int32_t op_flow_write(uint64_t now, uint64_t id, const uint8_t *data, uin
   if (status != TF_OK) {
     return status;
   }
-  flow->last_active = tf.now;
+  flow->last_active = flow->last_byte = tf.now;
   uint32_t room = tf_send_room(flow);
   uint32_t wanted = length < room ? length : room;
   uint32_t taken = 0;
@@ -242,7 +254,7 @@ static int32_t op_flow_write_block(uint64_t now, uint64_t id, uint8_t *block, co
   if (data < block || (uint64_t)(data - block) + length > owner->capacity) {
     return TF_E_INVALID;
   }
-  flow->last_active = tf.now;
+  flow->last_active = flow->last_byte = tf.now;
   uint32_t room = tf_send_room(flow);
   uint32_t wanted = length < room ? length : room;
   tf_flow_mount(flow);
@@ -275,9 +287,11 @@ static int32_t op_flow_shutdown(uint64_t now, uint64_t id) {
     return TF_E_STATE;
   }
   flow->fin_out = 1;
+  flow->last_byte = tf.now;
   tf_flow_mount(flow);
   tcp_shutdown(flow->pcb, 0, 1);
   tf_flow_unmount();
+  tf_flow_schedule(flow); /* half-closed from now on */
   tf_flow_settle(flow);
   return TF_OK;
 }

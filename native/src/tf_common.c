@@ -55,6 +55,7 @@ static int charge(uint32_t stack, uint64_t whole, int payload) {
 #endif
   if (refused) {
     atomic_fetch_sub_explicit(&budget->used, whole, memory_order_relaxed);
+    atomic_fetch_add_explicit(&budget->failures, 1, memory_order_relaxed);
   } else if (used > atomic_load_explicit(&budget->peak, memory_order_relaxed)) {
     atomic_store_explicit(&budget->peak, used, memory_order_relaxed);
   }
@@ -68,6 +69,7 @@ static void discharge(uint32_t stack, uint64_t whole) {
 static void *finish_alloc(tf_prefix *prefix, uint32_t stack, uint64_t whole) {
   if (prefix == NULL) {
     discharge(stack, whole);
+    atomic_fetch_add_explicit(&tf_common_budgets[stack].failures, 1, memory_order_relaxed);
     return NULL;
   }
   prefix->size = whole;

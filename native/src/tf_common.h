@@ -20,6 +20,7 @@ typedef struct tf_budget {
   _Atomic uint64_t used;
   _Atomic uint64_t peak;
   _Atomic uint64_t limit;
+  _Atomic uint64_t failures; /* allocations refused, by the limit or by the system */
   _Atomic uint32_t output_pending;
   _Atomic uint32_t fail_per_mille; /* test builds only */
   _Atomic uint64_t fail_after;     /* test builds only; 0 = off */

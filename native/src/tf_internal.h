@@ -141,6 +141,7 @@ typedef struct tf_flow {
   uint64_t since;       /* when the state began */
   uint64_t linger;      /* of a flow that the caller has closed: how long it may still send */
   uint64_t last_active;
+  uint64_t last_byte;   /* when a byte of the stream last moved, or one side ended */
   uint64_t probed;      /* when the last keep-alive probe left */
 } tf_flow;
 
@@ -168,9 +169,14 @@ typedef struct tf_session {
   tf_packet_datagram *head, *tail;
   uint32_t queued;
   uint32_t queued_bytes;
+  uint32_t unanswered;  /* DNS queries */
+  uint8_t other_ports;  /* it does not only ask name servers */
+  uint8_t fixed_idle;   /* tf_session_set_idle was called */
   uint64_t idle;
   uint64_t last_active;
 } tf_session;
+
+enum { TF_ECHO_QUIET, TF_ECHO_DUE, TF_ECHO_TOLD };
 
 /* A slot names at most one living thing; its generation makes old ids stale. */
 typedef struct tf_slot {
@@ -232,7 +238,7 @@ struct tf_globals {
   struct netif netif;
   struct tcp_pcb_listen *listener;
   struct udp_pcb *udp;
-  struct raw_pcb *raw_tcp, *raw_udp;
+  struct raw_pcb *raw[4]; /* catch reassembled packets: TCP, UDP, ICMP, ICMPv6 */
 
   tf_table flows, sessions;
   tf_flow **flow_hash;
@@ -264,6 +270,10 @@ struct tf_globals {
   uint8_t assert_failed;
   uint8_t payload;          /* what is allocated now are bytes on their way: see tf_common_alloc_payload */
   tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
+
+  tf_packet_datagram *echo_head, *echo_tail;
+  uint32_t echoes;          /* queued, or with the caller and not yet answered */
+  uint8_t echo_told;        /* whether TF_EVENT_ECHO is due, or was reported and the queue not yet emptied */
 
   const tf_parsed *datagram; /* which lwIP is being given */
   uint8_t *reassembled;     /* a whole packet that raw_recv put together */
@@ -372,6 +382,7 @@ void tf_session_end(tf_session *session, int32_t status);
 
 /* ---- icmp.c */
 int tf_input_echo(const tf_parsed *parsed);
+void tf_echo_clear(void);
 int tf_send_unreachable(const uint8_t *packet, uint32_t length, uint32_t refusal);
 
 /* ---- output.c */
@@ -379,6 +390,7 @@ err_t tf_netif_output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *de
 err_t tf_netif_output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *destination);
 uint8_t *tf_output_reserve(uint32_t length, tf_entry **entry);
 void tf_output_commit(tf_entry *entry);
+err_t tf_output_fragments(const struct pbuf *p);
 void tf_output_clear(void);
 void tf_output_retry(void);
 

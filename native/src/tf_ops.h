@@ -36,6 +36,8 @@ typedef struct tf_ops {
   int32_t (*session_refuse_remote)(uint64_t now, uint64_t id, const tf_endpoint *destination, uint32_t refusal);
   int32_t (*session_set_idle)(uint64_t now, uint64_t id, uint64_t idle);
   int32_t (*session_close)(uint64_t id);
+  int32_t (*echo_receive)(tf_datagram **requests, uint32_t max);
+  int32_t (*echo_answer)(uint64_t now, tf_datagram *request, uint32_t refusal);
   int32_t (*output_take)(uint64_t now, tf_output **entries, uint32_t max);
   int32_t (*get_stats)(tf_stats *stats);
 } tf_ops;

@@ -69,6 +69,33 @@ static void session_schedule(tf_session *session) {
   }
 }
 
+/* Activity does not move the timer, see timers.c; only a shorter idle time has to. */
+static void set_idle(tf_session *session, uint64_t idle) {
+  int sooner = session->idle == 0 || (idle != 0 && idle < session->idle);
+  session->idle = idle;
+  if (!session->dead && (sooner || idle == 0)) {
+    session_schedule(session);
+  }
+}
+
+#define DNS_PORT 53
+
+/* A session that only asks name servers needs its port until they answered, and
+ * for stragglers a little longer. */
+static void note_port(tf_session *session, uint16_t port, int answer) {
+  if (session->fixed_idle) {
+    return;
+  }
+  if (port != DNS_PORT) {
+    session->other_ports |= !answer; /* anybody may send something */
+  } else if (answer) {
+    session->unanswered -= session->unanswered != 0;
+  } else {
+    session->unanswered++;
+  }
+  set_idle(session, session->other_ports || session->unanswered != 0 ? tf.config.session_idle : tf.config.session_dns_idle);
+}
+
 static void free_queue(tf_session *session) {
   while (session->head != NULL) {
     tf_packet_datagram *datagram = session->head;
@@ -123,14 +150,15 @@ static tf_session *session_new(const tf_endpoint *source) {
     tf_drop_count(TF_DROP_MEMORY);
     return NULL;
   }
-  if (tf.sessions_alive >= tf.config.max_sessions && tf.oldest != NULL) {
-    tf.stats.sessions_evicted++;
-    tf_session_end(tf.oldest, TF_E_LIMIT);
-  }
+  /* First, so that nobody makes room for one that doesn't come. */
   if (!tf_table_insert(&tf.sessions, session, &session->slot, &session->generation)) {
     tf_release(session);
     tf_drop_count(TF_DROP_SESSION_QUEUE);
     return NULL;
+  }
+  if (tf.sessions_alive >= tf.config.max_sessions && tf.oldest != NULL) {
+    tf.stats.sessions_evicted++;
+    tf_session_end(tf.oldest, TF_E_LIMIT);
   }
   session->source = *source;
   session->owned = 1;
@@ -188,6 +216,7 @@ void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const i
       session->tail = datagram;
       session->queued++;
       session->queued_bytes += cost;
+      note_port(session, datagram->datagram.destination.port, 0);
       session_signal(session, TF_EVENT_READABLE);
     }
   }
@@ -269,6 +298,7 @@ static int32_t op_session_send(uint64_t now, uint64_t id, const tf_endpoint *sou
     return TF_E_MEMORY;
   }
   session_used(session);
+  note_port(session, source->port, 1);
   ip_addr_t from, to;
   to_address(&from, source);
   to_address(&to, &session->source);
@@ -278,15 +308,16 @@ static int32_t op_session_send(uint64_t now, uint64_t id, const tf_endpoint *sou
   u16_t size = (u16_t)length;
   struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, size, PBUF_REF, &custom, (void *)(uintptr_t)data, size);
   tf.udp->local_port = source->port;
-  tf.netif.mtu = (u16_t)tf.config.mtu;
+  uint64_t dropped = tf.stats.drops[TF_DROP_OUTPUT_FULL] + tf.stats.drops[TF_DROP_MEMORY];
   err_t error = udp_sendto_if_src(tf.udp, p, &to, session->source.port, &tf.netif, &from);
-  tf.netif.mtu = 65535;
   tf.assert_failed = 0;
-  if (error != ERR_OK) {
-    tf_drop_count(TF_DROP_MEMORY);
-    return TF_E_MEMORY;
+  if (error == ERR_OK) {
+    return TF_OK;
   }
-  return TF_OK;
+  if (dropped == tf.stats.drops[TF_DROP_OUTPUT_FULL] + tf.stats.drops[TF_DROP_MEMORY]) {
+    tf_drop_count(TF_DROP_MEMORY); /* lwIP's own, for its headers */
+  }
+  return TF_E_MEMORY;
 }
 
 static int32_t op_session_refuse(uint64_t now, uint64_t id, const tf_datagram *datagram, uint32_t refusal) {
@@ -342,10 +373,8 @@ static int32_t op_session_set_idle(uint64_t now, uint64_t id, uint64_t idle) {
   if (session == NULL) {
     return TF_E_STALE;
   }
-  session->idle = idle;
-  if (!session->dead) {
-    session_schedule(session);
-  }
+  session->fixed_idle = 1;
+  set_idle(session, idle);
   return TF_OK;
 }
 

@@ -110,6 +110,7 @@ struct sim {
     uint64_t outputs;        /* entries taken */
     uint64_t super_packets;
     uint64_t fragments_out;
+    uint32_t echo_events;
     uint64_t ticks;
     uint32_t stray_expected; /* of the test's accounting */
     uint32_t dummies[64];    /* stacks created to reach the last instance */

@@ -68,7 +68,7 @@ void sim_close(sim *s)
     release_all(s);
     /* Longer than any timer of an orphan: LAST_ACK, TIME_WAIT, reassembly. */
     peers_abort(s);
-    sim_run(s, 300 * SECONDS);
+    sim_run(s, 300 * SECONDS + s->config.half_closed_timeout);
 
     tf_stats stats = sim_stats(s);
     CHECK_EQ(0, stats.asserts);

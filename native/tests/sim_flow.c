@@ -197,7 +197,13 @@ static void session_event(sim *s, const tf_event *event)
 
 void flow_event(sim *s, const tf_event *event)
 {
-    CHECK(event->id != 0 && event->flags != 0);
+    if (event->id == 0) {
+        CHECK_EQ(TF_EVENT_ECHO, event->flags);
+        CHECK((s->config.flags & TF_STACK_ECHO_QUEUE) != 0);
+        s->echo_events++;
+        return;
+    }
+    CHECK(event->flags != 0);
     CHECK_EQ(s->stack, event->id >> 57);
     if ((event->id >> 56 & 1) != 0) {
         session_event(s, event);

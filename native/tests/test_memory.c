@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "peer.h"
+#include "tf_common.h"
 #include "udp.h"
 
 TEST(block_sizes_have_limits)
@@ -313,4 +314,41 @@ TEST(stacks_do_not_see_each_other)
         CHECK_EQ(TF_OK, tf_stack_destroy(other));
     }
     sim_close(s);
+}
+
+/* Whichever of the fragments' allocations fails: none of them is queued, the
+ * caller is told, and the drop is counted once. */
+TEST(a_datagram_in_fragments_is_sent_whole_or_not_at_all)
+{
+    for (uint32_t family = 4; family <= 6; family += 2) {
+        sim *s = sim_open(NULL);
+        tf_endpoint source = udp_application(family, 100);
+        session *one = udp_open(s, source);
+        tf_endpoint remote = udp_remote(family, 53);
+        static uint8_t payload[9000];
+        uint64_t bytes = sim_stats(s).native_bytes;
+        uint32_t failures = 0;
+        for (uint32_t n = 1;; n++) {
+            uint64_t dropped = sim_drops(s, TF_DROP_MEMORY);
+            atomic_store(&tf_common_budgets[s->stack].fail_after, n);
+            int32_t sent = tf_session_send(s->stack, s->now, one->id, &remote, payload, sizeof payload);
+            bool failed = atomic_exchange(&tf_common_budgets[s->stack].fail_after, 0) == 0;
+            if (!failed) {
+                CHECK_EQ(TF_OK, sent);
+                break;
+            }
+            CHECK_EQ(TF_E_MEMORY, sent);
+            CHECK_EQ(0, sim_stats(s).output_entries);
+            CHECK_EQ(dropped + 1, sim_drops(s, TF_DROP_MEMORY));
+            CHECK_EQ(bytes, sim_stats(s).native_bytes);
+            failures++;
+        }
+        CHECK(failures >= 7); /* one for each fragment */
+        CHECK_EQ(7, sim_stats(s).output_entries);
+        sim_pump(s);
+        const packet *whole = sim_stray(s);
+        CHECK(whole != NULL);
+        CHECK_EQ(9000, whole->header.payload_length);
+        sim_close(s);
+    }
 }

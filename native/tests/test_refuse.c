@@ -91,6 +91,41 @@ TEST(refused_by_icmp_v6)
     sim_close(s);
 }
 
+/* What is quoted is the header as it came, data on the SYN included in its length. */
+TEST(a_refused_syn_with_data_is_quoted_truthfully)
+{
+    for (uint32_t index = 0; index < 2; index++) {
+        sim *s = sim_open(NULL);
+        s->accepts = false;
+        peer *p = peer_new(s, index);
+        uint8_t payload[300];
+        pattern_fill(1, 0, payload, sizeof payload);
+        wire w = peer_wire(p, WIRE_SYN, 1000, 0, 65535);
+        w.payload = payload;
+        w.payload_length = sizeof payload;
+        uint8_t sent[500];
+        uint32_t size = wire_build(&w, sent, sizeof sent);
+        CHECK_EQ(1, sim_input(s, sent, size, NULL));
+        sim_pump(s);
+        CHECK_EQ(TF_OK, tf_flow_refuse(s->stack, s->now, sim_flow(s)->id, TF_REFUSE_HOST_UNREACHABLE));
+        sim_flow(s)->released = true;
+        sim_pump(s);
+        const packet *answer = sim_stray(s);
+        CHECK(answer != NULL);
+        uint32_t headers = index == 0 ? 40 : 60;
+        CHECK_EQ(headers, answer->header.payload_length);
+        CHECK(memcmp(sent, answer->header.payload, headers) == 0);
+        /* Accepted, the data is not acknowledged. */
+        CHECK_EQ(1, sim_input(s, sent, size, NULL));
+        sim_pump(s);
+        CHECK_EQ(TF_OK, tf_flow_accept(s->stack, s->now, sim_flow(s)->id));
+        sim_pump(s);
+        CHECK_EQ(1001, peer_last(p)->ack);
+        CHECK_EQ(TF_OK, tf_flow_abort(s->stack, s->now, sim_flow(s)->id));
+        sim_close(s);
+    }
+}
+
 TEST(refused_silently)
 {
     sim *s = sim_open(NULL);

@@ -154,14 +154,99 @@ TEST(session_ends_after_idling)
     tf_endpoint source = udp_application(4, 100);
     session *one = udp_open(s, source);
     sim_run(s, s->config.session_idle - SECONDS);
-    udp_out(s, one, source, udp_remote(4, 53), 1, 10);
+    udp_out(s, one, source, udp_remote(4, 9), 1, 10);
     sim_run(s, s->config.session_idle - SECONDS);
-    udp_in(s, source, udp_remote(4, 53), 1, 10, false);
+    udp_in(s, source, udp_remote(4, 9), 1, 10, false);
     sim_run(s, s->config.session_idle - SECONDS);
     CHECK((one->seen & TF_EVENT_CLOSED) == 0);
     sim_run(s, 2 * SECONDS);
     CHECK((one->seen & TF_EVENT_CLOSED) != 0);
     CHECK_EQ(TF_E_TIMEOUT, one->status);
+    sim_close(s);
+}
+
+static bool ended(const session *one) { return (one->seen & TF_EVENT_CLOSED) != 0; }
+
+/* Acceptance row 27 */
+TEST(sessions_end_to_the_microsecond)
+{
+    sim *s = sim_open(NULL);
+    CHECK_EQ(60 * SECONDS, s->config.session_idle);
+    CHECK_EQ(10 * SECONDS, s->config.session_dns_idle);
+    tf_endpoint source = udp_application(4, 100);
+    /* Ten seconds after the answer, however long that took; sixty without one. */
+    static const uint64_t delays[] = {0, 20 * MILLISECONDS, 30 * SECONDS, 0};
+    for (uint32_t i = 0; i < 4; i++) {
+        bool answered = i < 3;
+        session *one = udp_open(s, source);
+        sim_run(s, delays[i]);
+        if (answered) {
+            udp_out(s, one, source, udp_remote(4, 53), 1, 10);
+        }
+        sim_run(s, (answered ? 10 : 60) * SECONDS - 1);
+        CHECK(!ended(one));
+        sim_run(s, 1);
+        CHECK(ended(one));
+        CHECK_EQ(TF_E_TIMEOUT, one->status);
+    }
+    sim_close(s);
+}
+
+TEST(a_session_waits_for_every_name_server)
+{
+    sim *s = sim_open(NULL);
+    tf_endpoint source = udp_application(6, 100);
+    session *one = udp_open(s, source);
+    udp_in(s, source, udp_remote(6, 53), 1, 10, false);
+    udp_out(s, one, source, udp_remote(6, 53), 1, 10);
+    sim_run(s, 40 * SECONDS);
+    CHECK(!ended(one));
+    udp_out(s, one, source, udp_remote(6, 53), 1, 10);
+    /* An answer that nobody asked for, and one of another port, change nothing. */
+    udp_out(s, one, source, udp_remote(6, 53), 1, 10);
+    udp_out(s, one, source, udp_remote(6, 99), 1, 10);
+    sim_run(s, 10 * SECONDS - 1);
+    CHECK(!ended(one));
+    sim_run(s, 1);
+    CHECK(ended(one));
+    /* One datagram to another port makes it an ordinary session for good. */
+    one = udp_open(s, source);
+    udp_in(s, source, udp_remote(6, 443), 1, 10, false);
+    udp_out(s, one, source, udp_remote(6, 53), 1, 10);
+    sim_run(s, 60 * SECONDS - 1);
+    CHECK(!ended(one));
+    sim_run(s, 1);
+    CHECK(ended(one));
+    sim_close(s);
+}
+
+TEST(a_set_idle_time_holds_for_name_servers_too)
+{
+    sim *s = sim_open(NULL);
+    tf_endpoint source = udp_application(4, 100);
+    session *one = udp_open(s, source);
+    CHECK_EQ(TF_OK, tf_session_set_idle(s->stack, s->now, one->id, 100 * SECONDS));
+    udp_out(s, one, source, udp_remote(4, 53), 1, 10);
+    sim_run(s, 100 * SECONDS - 1);
+    CHECK(!ended(one));
+    sim_run(s, 1);
+    CHECK(ended(one));
+    sim_close(s);
+}
+
+TEST(nobody_makes_room_for_a_session_that_does_not_come)
+{
+    sim *s = sim_open(few_sessions);
+    /* Ended and not closed: these hold slots, of which there are twice the sessions and 64. */
+    uint32_t slots = 2 * s->config.max_sessions + 64;
+    for (uint32_t i = 0; i < slots; i++) {
+        udp_open(s, udp_application(4, (uint16_t)(100 + i)));
+    }
+    uint64_t evicted = sim_stats(s).sessions_evicted;
+    CHECK_EQ(slots - s->config.max_sessions, evicted);
+    CHECK_EQ(0, udp_in(s, udp_application(4, 9999), udp_remote(4, 53), 1, 10, false));
+    CHECK_EQ(1, sim_drops(s, TF_DROP_SESSION_QUEUE));
+    CHECK_EQ(evicted, sim_stats(s).sessions_evicted);
     sim_close(s);
 }
 

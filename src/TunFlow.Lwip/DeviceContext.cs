@@ -52,9 +52,12 @@ internal sealed class DeviceContext
     }
 
     /// <summary>Asks the policy. The wait ends with the limit, even if the policy ignores its token.</summary>
-    public async ValueTask<FlowDecision> AskAsync(FlowPolicy policy, FlowInfo flow, CallLimit limit)
+    public ValueTask<FlowDecision> AskAsync(FlowPolicy policy, FlowInfo flow, CallLimit limit) => AwaitAsync(policy(flow, limit.Token), limit);
+
+    /// <summary>Waits for the answer of user code no longer than the limit allows.</summary>
+    public async ValueTask<T> AwaitAsync<T>(ValueTask<T> call, CallLimit limit)
     {
-        Task<FlowDecision> answer = policy(flow, limit.Token).AsTask();
+        Task<T> answer = call.AsTask();
         try
         {
             return await answer.WaitAsync(limit.Ended).ConfigureAwait(false);

@@ -11,9 +11,11 @@ public sealed partial class LwipDevice
     /// <summary>Replaces the dialer. Connection attempts that arrive afterwards use the new one only.</summary>
     /// <param name="dialer">Dials from now on. Not owned.</param>
     /// <param name="existing">What becomes of flows, and dials, of the earlier dialer. Flows whose dialer a policy chose aren't touched.</param>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void SetDialer(IStreamDialer dialer, ExistingFlows existing = ExistingFlows.Keep)
     {
         ArgumentNullException.ThrowIfNull(dialer);
+        ThrowIfDisposed();
         Upstreams.Reign reign = _context.Upstreams.SetDialer(dialer);
         LwipLog.DialerReplaced(_context.Log, existing);
         if (existing == ExistingFlows.Keep)
@@ -25,9 +27,11 @@ public sealed partial class LwipDevice
     /// <summary>Replaces the packet proxy. Sessions that are opened afterwards are opened on the new one.</summary>
     /// <param name="packetProxy">Opens sessions from now on. Not owned.</param>
     /// <param name="existing">What becomes of sessions of the earlier proxy. Those whose proxy a policy chose aren't touched.</param>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void SetPacketProxy(IPacketProxy packetProxy, ExistingFlows existing = ExistingFlows.Keep)
     {
         ArgumentNullException.ThrowIfNull(packetProxy);
+        ThrowIfDisposed();
         _context.Upstreams.SetPacketProxy(packetProxy);
         Interlocked.MemoryBarrier();
         LwipLog.PacketProxyReplaced(_context.Log, existing);
@@ -39,10 +43,12 @@ public sealed partial class LwipDevice
 
     /// <summary>Changes the MTU. New connections announce an MSS that follows it, packets that are made from now on keep to it, larger ones that are written are refused.</summary>
     /// <param name="mtu">The largest IP packet in bytes, 576 to 65,535. Below 1,280 IPv6 is not served.</param>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void SetMtu(int mtu)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(mtu, 576);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(mtu, PacketBuffer.MaxPacketLength);
+        ThrowIfDisposed();
         // Together, so that two changes at once leave both sides with the same.
         lock (_mtuLock)
         {
@@ -52,7 +58,12 @@ public sealed partial class LwipDevice
     }
 
     /// <summary>Resets every TCP flow and ends every UDP session; the applications learn of it by RST and connect anew. For a change of network, or before the machine sleeps. The device goes on.</summary>
-    public void AbortAll() => _stack.AbortAll();
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    public void AbortAll()
+    {
+        ThrowIfDisposed();
+        _stack.AbortAll();
+    }
 
     /// <summary>
     /// To be called after the machine slept, or when the network came back: what became due meanwhile by the clock of <see cref="LwipDeviceOptions.TimeProvider"/>
@@ -60,14 +71,16 @@ public sealed partial class LwipDevice
     /// its socket may be bound to an address that is gone; the next datagram opens a new one. TCP flows are kept: their upstreams say themselves
     /// whether they survived. Use <see cref="AbortAll"/> if they can't have.
     /// </summary>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void OnResume()
     {
+        ThrowIfDisposed();
         _stack.Tick();
         foreach (LwipSession session in _stack.Snapshot().Sessions)
             session.Relay?.OnProxyReplaced(all: true);
     }
 
-    /// <summary>Lists the flows and sessions of this moment. For diagnostics: takes time and memory in proportion to their number.</summary>
+    /// <summary>Lists the flows and sessions of this moment. For diagnostics: takes time and memory in proportion to their number. After disposal, those that are being ended.</summary>
     public IReadOnlyList<FlowSnapshot> GetFlows()
     {
         (LwipFlow[] flows, LwipSession[] sessions) = _stack.Snapshot();

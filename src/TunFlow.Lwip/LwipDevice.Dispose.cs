@@ -25,6 +25,7 @@ public sealed partial class LwipDevice
         }
 
         _stack.ShutDown();
+        _echoes?.End();
         _reader.End();
         try
         {
@@ -39,6 +40,8 @@ public sealed partial class LwipDevice
         _context.EndMetrics();
         _disposed.SetResult();
     }
+
+    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(IsDisposed, this);
 
     private static ObjectDisposedException Disposed() => new(nameof(LwipDevice));
 }

@@ -17,6 +17,7 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
 
     private readonly DeviceContext _context;
     private readonly LwipStack _stack;
+    private readonly EchoRelay? _echoes;
     private readonly FinalOutput _final = new();
     private readonly OutputReader _reader;
     private OutputPusher? _pusher;
@@ -37,6 +38,7 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         options.Validate();
         _context = new DeviceContext(dialer, packetProxy, options);
         _mtu = options.Mtu;
+        _echoes = options.EchoHandler is { } handler ? new EchoRelay(_context, handler, () => _stack!) : null;
         _stack = LwipStack.Create(options, this);
         _reader = new OutputReader(_stack, _final, options.ReadOffloads);
         try
@@ -114,6 +116,8 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         else
             FlowRelay.Start(flow, _context);
     }
+
+    IStackEndpoint? IStackOwner.Echoes => _echoes;
 
     void IStackOwner.OnSession(LwipSession session) => SessionRelay.Start(session, _context);
 

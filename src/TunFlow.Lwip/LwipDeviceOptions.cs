@@ -35,6 +35,13 @@ public sealed record LwipDeviceOptions
     /// <summary>How long a port pair stays reserved after this side closed it first (TIME_WAIT, RFC 9293 section 3.6.1). Short, because the other side is on this machine and no segment wanders about. Default 2 seconds, at most 2 minutes.</summary>
     public TimeSpan TimeWait { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// A flow one side of which has ended is reset once no byte has moved in it, in either direction, for this long: the application, or its server, is gone or
+    /// has forgotten it. An application that reads slowly is spared while it answers, and so is every transfer that goes on, however long it takes.
+    /// Default 5 minutes (RFC 5382 section 5 asks for 4 at least); <see cref="Timeout.InfiniteTimeSpan"/> never resets one.
+    /// </summary>
+    public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>An established flow without traffic for this long is reset. Default: never (<see cref="Timeout.InfiniteTimeSpan"/>).</summary>
     public TimeSpan IdleTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
@@ -44,7 +51,7 @@ public sealed record LwipDeviceOptions
     /// <summary>A UDP session without traffic in either direction for this long ends. Default 60 seconds. A proxy may end it earlier by a limit of its own (<see cref="PacketListenerProxyOptions.WriteIdleTimeout"/>: 30 seconds without sending); the next datagram opens another session.</summary>
     public TimeSpan UdpIdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The same for a session that talked to port 53 only. Default 10 seconds.</summary>
+    /// <summary>The same for a session that asked at port 53 only, counted from when all its questions were answered; before that <see cref="UdpIdleTimeout"/> holds. Default 10 seconds.</summary>
     public TimeSpan DnsIdleTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>TCP flows in any state, those being dialled included; at most 4,194,304. Default 65,536.</summary>
@@ -81,8 +88,24 @@ public sealed record LwipDeviceOptions
     /// <summary>ICMP messages, and challenge acknowledgments (RFC 5961 section 7), sent per second, each. Default 100.</summary>
     public int IcmpPerSecond { get; init; } = 100;
 
-    /// <summary>Whether ICMP and ICMPv6 echo requests to any address are answered by this device. Default false: an answer says nothing about the remote host.</summary>
-    public bool AnswerEcho { get; init; }
+    /// <summary>What becomes of the applications' ICMP and ICMPv6 echo requests. Default: dropped and counted.</summary>
+    public EchoMode EchoMode { get; init; } = EchoMode.Drop;
+
+    /// <summary>Decides about each echo request if <see cref="EchoMode"/> is <see cref="EchoMode.Handle"/>, and is null otherwise. Default null.</summary>
+    public EchoHandler? EchoHandler { get; init; }
+
+    /// <summary>Echo messages that wait for the <see cref="EchoHandler"/>'s answer at once; more are dropped and counted. 1 to 65,536. Default 256.</summary>
+    public int MaxPendingEchoes { get; init; } = 256;
+
+    /// <summary>How long the <see cref="EchoHandler"/> may take; then there is no answer. Default 10 seconds, at most 10 minutes.</summary>
+    public TimeSpan EchoTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Whether datagrams to multicast groups and to 255.255.255.255 open sessions as others do; policy and packet proxy see the group as their destination. Answers
+    /// carry a member's own address as their source; one that claims to come from a group is refused. Default false: they are dropped and
+    /// counted, as are TCP and echo requests to such addresses in any case, and fragments of datagrams to IPv6 groups.
+    /// </summary>
+    public bool AllowMulticast { get; init; }
 
     /// <summary>Whether TCP and UDP checksums of written packets are verified, except where the device vouches for them. Default true. IP header checksums are always.</summary>
     public bool VerifyChecksums { get; init; } = true;
@@ -102,7 +125,7 @@ public sealed record LwipDeviceOptions
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the parameter name is the property's.</exception>
     /// <exception cref="ArgumentNullException"><see cref="TimeProvider"/> or <see cref="ProxyEndPoints"/> is null.</exception>
-    /// <exception cref="ArgumentException">One of <see cref="ProxyEndPoints"/> is null.</exception>
+    /// <exception cref="ArgumentException">One of <see cref="ProxyEndPoints"/> is null, or <see cref="EchoHandler"/> is missing or would never be asked.</exception>
     public void Validate()
     {
         ArgumentNullException.ThrowIfNull(TimeProvider);
@@ -113,12 +136,17 @@ public sealed record LwipDeviceOptions
         InRange(DialTimeout, TimeSpan.FromMinutes(10), nameof(DialTimeout));
         if (!Enum.IsDefined(AcceptMode))
             throw new ArgumentOutOfRangeException(nameof(AcceptMode), AcceptMode, "There is no such mode.");
+        if (!Enum.IsDefined(EchoMode))
+            throw new ArgumentOutOfRangeException(nameof(EchoMode), EchoMode, "There is no such mode.");
+        if (EchoMode == EchoMode.Handle != EchoHandler is not null)
+            throw new ArgumentException("A handler of echo requests and the mode that asks it need each other.", nameof(EchoHandler));
         InRange(FirstPayloadTimeout, TimeSpan.FromMinutes(1), nameof(FirstPayloadTimeout));
         InRange(HalfOpenTimeout, TimeSpan.FromMinutes(10), nameof(HalfOpenTimeout));
         InRange(TimeWait, TimeSpan.FromMinutes(2), nameof(TimeWait));
         InRange(LingerTimeout, TimeSpan.FromMinutes(10), nameof(LingerTimeout));
         InRange(UdpIdleTimeout, TimeSpan.FromDays(1), nameof(UdpIdleTimeout));
         InRange(DnsIdleTimeout, TimeSpan.FromDays(1), nameof(DnsIdleTimeout));
+        InRangeOrInfinite(HalfClosedTimeout, nameof(HalfClosedTimeout));
         InRangeOrInfinite(IdleTimeout, nameof(IdleTimeout));
         InRangeOrInfinite(KeepAliveInterval, nameof(KeepAliveInterval));
         InRange(MaxFlows, 1, 1 << 22, nameof(MaxFlows));
@@ -131,6 +159,8 @@ public sealed record LwipDeviceOptions
         InRange(SessionQueueLength, 1, 65_536, nameof(SessionQueueLength));
         InRange(OutputQueueBytes, 128 * 1024, int.MaxValue, nameof(OutputQueueBytes));
         InRange(IcmpPerSecond, 1, 1_000_000, nameof(IcmpPerSecond));
+        InRange(MaxPendingEchoes, 1, 65_536, nameof(MaxPendingEchoes));
+        InRange(EchoTimeout, TimeSpan.FromMinutes(10), nameof(EchoTimeout));
         const PacketOffloads known = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
         if ((ReadOffloads & ~known) != 0)
         {

@@ -98,6 +98,14 @@ internal enum TfStackFlags : uint
     /// <summary>build super-packets (GSO) where consecutive segments allow</summary>
     /// <remarks><c>TF_STACK_COALESCE</c></remarks>
     Coalesce = 4,
+
+    /// <summary>leave echo requests to the caller: tf_echo_receive</summary>
+    /// <remarks><c>TF_STACK_ECHO_QUEUE</c></remarks>
+    EchoQueue = 8,
+
+    /// <summary>UDP to multicast and broadcast destinations is served like any other</summary>
+    /// <remarks><c>TF_STACK_MULTICAST</c></remarks>
+    Multicast = 16,
 }
 
 /// <remarks><c>tf_event_flags</c></remarks>
@@ -131,6 +139,10 @@ internal enum TfEventFlags : uint
     /// <summary>flow: after tf_flow_shutdown: everything written and the FIN were acknowledged</summary>
     /// <remarks><c>TF_EVENT_DRAINED</c></remarks>
     Drained = 64,
+
+    /// <summary>id 0: echo requests wait for tf_echo_receive</summary>
+    /// <remarks><c>TF_EVENT_ECHO</c></remarks>
+    Echo = 128,
 }
 
 /// <remarks><c>tf_refusal</c></remarks>
@@ -155,6 +167,10 @@ internal enum TfRefusal : uint
     /// <summary>no answer</summary>
     /// <remarks><c>TF_REFUSE_SILENT</c></remarks>
     Silent = 4,
+
+    /// <summary>tf_echo_answer only: an echo reply</summary>
+    /// <remarks><c>TF_REFUSE_NOT</c></remarks>
+    Not = 5,
 }
 
 /// <summary>Why an input packet, or an output one, was dropped.</summary>
@@ -261,7 +277,7 @@ internal enum TfDrop : uint
     /// <remarks><c>TF_DROP_MEMORY</c></remarks>
     Memory = 24,
 
-    /// <summary>echo request, echo not answered by policy</summary>
+    /// <summary>echo request: not answered by policy, or beyond max_echoes</summary>
     /// <remarks><c>TF_DROP_ECHO</c></remarks>
     Echo = 25,
 

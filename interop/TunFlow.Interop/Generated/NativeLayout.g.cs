@@ -76,6 +76,8 @@ internal static unsafe class NativeLayout
         entries.Add(new("tf_config.reassembly_bytes", (uint)sizeof(uint), (uint)((byte*)&s6.ReassemblyBytes - (byte*)&s6)));
         entries.Add(new("tf_config.output_bytes", (uint)sizeof(uint), (uint)((byte*)&s6.OutputBytes - (byte*)&s6)));
         entries.Add(new("tf_config.icmp_per_second", (uint)sizeof(uint), (uint)((byte*)&s6.IcmpPerSecond - (byte*)&s6)));
+        entries.Add(new("tf_config.max_echoes", (uint)sizeof(uint), (uint)((byte*)&s6.MaxEchoes - (byte*)&s6)));
+        entries.Add(new("tf_config.reserved", (uint)sizeof(uint), (uint)((byte*)&s6.Reserved - (byte*)&s6)));
         entries.Add(new("tf_config.max_bytes", (uint)sizeof(ulong), (uint)((byte*)&s6.MaxBytes - (byte*)&s6)));
         entries.Add(new("tf_config.pending_timeout", (uint)sizeof(ulong), (uint)((byte*)&s6.PendingTimeout - (byte*)&s6)));
         entries.Add(new("tf_config.half_open_timeout", (uint)sizeof(ulong), (uint)((byte*)&s6.HalfOpenTimeout - (byte*)&s6)));
@@ -84,6 +86,7 @@ internal static unsafe class NativeLayout
         entries.Add(new("tf_config.idle_timeout", (uint)sizeof(ulong), (uint)((byte*)&s6.IdleTimeout - (byte*)&s6)));
         entries.Add(new("tf_config.keepalive_interval", (uint)sizeof(ulong), (uint)((byte*)&s6.KeepaliveInterval - (byte*)&s6)));
         entries.Add(new("tf_config.session_idle", (uint)sizeof(ulong), (uint)((byte*)&s6.SessionIdle - (byte*)&s6)));
+        entries.Add(new("tf_config.session_dns_idle", (uint)sizeof(ulong), (uint)((byte*)&s6.SessionDnsIdle - (byte*)&s6)));
         entries.Add(new("tf_config.secret", (uint)sizeof(ByteArray16), (uint)((byte*)&s6.Secret - (byte*)&s6)));
 
         TfEvent s7 = default;
@@ -117,13 +120,16 @@ internal static unsafe class NativeLayout
         entries.Add(new("tf_stats.flows_refused", (uint)sizeof(ulong), (uint)((byte*)&s10.FlowsRefused - (byte*)&s10)));
         entries.Add(new("tf_stats.flows_reset_in", (uint)sizeof(ulong), (uint)((byte*)&s10.FlowsResetIn - (byte*)&s10)));
         entries.Add(new("tf_stats.flows_reset_out", (uint)sizeof(ulong), (uint)((byte*)&s10.FlowsResetOut - (byte*)&s10)));
+        entries.Add(new("tf_stats.flows_half_closed", (uint)sizeof(ulong), (uint)((byte*)&s10.FlowsHalfClosed - (byte*)&s10)));
         entries.Add(new("tf_stats.sessions_opened", (uint)sizeof(ulong), (uint)((byte*)&s10.SessionsOpened - (byte*)&s10)));
         entries.Add(new("tf_stats.sessions_evicted", (uint)sizeof(ulong), (uint)((byte*)&s10.SessionsEvicted - (byte*)&s10)));
         entries.Add(new("tf_stats.native_bytes", (uint)sizeof(ulong), (uint)((byte*)&s10.NativeBytes - (byte*)&s10)));
         entries.Add(new("tf_stats.native_bytes_peak", (uint)sizeof(ulong), (uint)((byte*)&s10.NativeBytesPeak - (byte*)&s10)));
+        entries.Add(new("tf_stats.allocation_failures", (uint)sizeof(ulong), (uint)((byte*)&s10.AllocationFailures - (byte*)&s10)));
         entries.Add(new("tf_stats.asserts", (uint)sizeof(ulong), (uint)((byte*)&s10.Asserts - (byte*)&s10)));
         entries.Add(new("tf_stats.ticks", (uint)sizeof(ulong), (uint)((byte*)&s10.Ticks - (byte*)&s10)));
         entries.Add(new("tf_stats.retransmissions", (uint)sizeof(ulong), (uint)((byte*)&s10.Retransmissions - (byte*)&s10)));
+        entries.Add(new("tf_stats.echo_replies", (uint)sizeof(ulong), (uint)((byte*)&s10.EchoReplies - (byte*)&s10)));
         entries.Add(new("tf_stats.drops", (uint)sizeof(UInt64Array30), (uint)((byte*)&s10.Drops - (byte*)&s10)));
         entries.Add(new("tf_stats.flows", (uint)sizeof(uint), (uint)((byte*)&s10.Flows - (byte*)&s10)));
         entries.Add(new("tf_stats.flows_pending", (uint)sizeof(uint), (uint)((byte*)&s10.FlowsPending - (byte*)&s10)));

@@ -270,7 +270,7 @@ internal static unsafe partial class NativeMethods
 
     /// <summary>
     /// [lock] Microseconds without traffic in either direction after which the
-    /// session ends with TF_E_TIMEOUT.
+    /// session ends with TF_E_TIMEOUT, whatever ports it talks to.
     /// </summary>
     /// <remarks><c>int32_t tf_session_set_idle(uint32_t stack, uint64_t now, uint64_t id, uint64_t idle)</c></remarks>
     [LibraryImport(LibraryName)]
@@ -282,6 +282,25 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int tf_session_close(uint stack, ulong id);
+
+    /// <summary>
+    /// [lock] Moves up to `max` echo requests out, oldest first. The data of each is
+    /// the whole IP packet (no options or extension headers), its destination's port 0.
+    /// </summary>
+    /// <remarks><c>int32_t tf_echo_receive(uint32_t stack, tf_datagram **requests, uint32_t max)</c></remarks>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int tf_echo_receive(uint stack, TfDatagram** requests, uint max);
+
+    /// <summary>
+    /// [lock] Answers a request as `refusal` (tf_refusal) says and frees it: required
+    /// once for each, or tf_datagram_free once the stack is gone. Returns 1 if a
+    /// packet was sent, 0 if not (TF_REFUSE_SILENT, icmp_per_second, no room).
+    /// </summary>
+    /// <remarks><c>int32_t tf_echo_answer(uint32_t stack, uint64_t now, tf_datagram *request, uint32_t refusal)</c></remarks>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int tf_echo_answer(uint stack, ulong now, TfDatagram* request, uint refusal);
 
     /// <summary>[lock] Moves up to `max` packets, in order, out of the output queue.</summary>
     /// <remarks><c>int32_t tf_output_take(uint32_t stack, uint64_t now, tf_output **entries, uint32_t max)</c></remarks>

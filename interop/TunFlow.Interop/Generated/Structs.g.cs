@@ -118,7 +118,7 @@ internal unsafe struct TfOutput
 }
 
 /// <summary>All limits are hard. Byte limits count allocated bytes, not payload.</summary>
-/// <remarks><c>tf_config, 144 bytes</c></remarks>
+/// <remarks><c>tf_config, 160 bytes</c></remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TfConfig
 {
@@ -173,6 +173,11 @@ internal unsafe struct TfConfig
     /// <summary>ICMP messages and challenge ACKs sent, each</summary>
     internal uint IcmpPerSecond;
 
+    /// <summary>echo requests waiting for tf_echo_receive or for their answer</summary>
+    internal uint MaxEchoes;
+
+    internal uint Reserved;
+
     /// <summary>everything the stack allocates</summary>
     internal ulong MaxBytes;
 
@@ -182,7 +187,7 @@ internal unsafe struct TfConfig
     /// <summary>SYN-ACK sent, no ACK</summary>
     internal ulong HalfOpenTimeout;
 
-    /// <summary>we sent FIN and released the flow, the peer is silent</summary>
+    /// <summary>one side ended and no byte moves; or released, all delivered, no FIN from the peer</summary>
     internal ulong HalfClosedTimeout;
 
     /// <summary>TIME_WAIT</summary>
@@ -196,6 +201,9 @@ internal unsafe struct TfConfig
 
     /// <summary>UDP session without traffic, see tf_session_set_idle</summary>
     internal ulong SessionIdle;
+
+    /// <summary>the same once everything it ever asked, at port 53 alone, is answered</summary>
+    internal ulong SessionDnsIdle;
 
     /// <summary>key of ISNs (RFC 6528) and of all hash tables; must be random</summary>
     internal ByteArray16 Secret;
@@ -250,7 +258,7 @@ internal unsafe struct TfDatagram
     internal byte* Data;
 }
 
-/// <remarks><c>tf_stats, 384 bytes</c></remarks>
+/// <remarks><c>tf_stats, 408 bytes</c></remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TfStats
 {
@@ -274,6 +282,9 @@ internal unsafe struct TfStats
     /// <summary>RST to the application, aborts and timeouts</summary>
     internal ulong FlowsResetOut;
 
+    /// <summary>of these, ended by half_closed_timeout</summary>
+    internal ulong FlowsHalfClosed;
+
     internal ulong SessionsOpened;
 
     /// <summary>to make room at max_sessions</summary>
@@ -284,6 +295,9 @@ internal unsafe struct TfStats
 
     internal ulong NativeBytesPeak;
 
+    /// <summary>refused by max_bytes or the allocator; what each cost is counted elsewhere</summary>
+    internal ulong AllocationFailures;
+
     /// <summary>lwIP assertions that failed; each ended its flow or packet</summary>
     internal ulong Asserts;
 
@@ -292,6 +306,8 @@ internal unsafe struct TfStats
 
     /// <summary>segments lwIP sent again</summary>
     internal ulong Retransmissions;
+
+    internal ulong EchoReplies;
 
     /// <summary>by tf_drop</summary>
     internal UInt64Array30 Drops;

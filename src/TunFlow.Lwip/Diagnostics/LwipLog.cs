@@ -34,6 +34,9 @@ internal static partial class LwipLog
     [LoggerMessage(EventId = 10, Level = LogLevel.Warning, Message = "The tunnel's own connection to {Destination} came back in from {Source}: the proxy's sockets are routed into the TUN. Bind them to the uplink (SocketConfigurators). This is said once; such flows are refused.")]
     public static partial void LoopDetected(ILogger logger, IPEndPoint source, IPEndPoint destination);
 
+    [LoggerMessage(EventId = 11, Level = LogLevel.Debug, Message = "The handler of echo requests gave no answer: {Error}.")]
+    public static partial void EchoFailed(ILogger logger, NetworkError error, Exception exception);
+
     [LoggerMessage(EventId = 9, Level = LogLevel.Warning, Message = "The device is closed, but a dialer, stream or packet proxy of the application has not returned; what it holds stays allocated until it does.")]
     public static partial void StragglersAtDisposal(ILogger logger);
 }

@@ -25,7 +25,9 @@ internal sealed class LwipMetrics : IDisposable
         CreatePackets();
         CreateFlows();
         CreateSessions();
+        CreateEchoes();
         Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
+        Count("tunflow.native.allocation_failures", "{allocation}", "Allocations that the native stack was refused.", static s => s.AllocationFailures);
         Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
         Count("tunflow.assertions", "{assertion}", "Assertions of lwIP that failed; each ended its flow or packet.", static s => s.Asserts);
     }
@@ -56,6 +58,7 @@ internal sealed class LwipMetrics : IDisposable
         CountByDirection("tunflow.flows.reset", "{flow}", "Flows reset by the application or by this device.", static s => s.FlowsResetByApplication, static s => s.FlowsReset);
         Count("tunflow.flows.opened", "{flow}", "TCP handshakes completed.", static s => s.FlowsOpened);
         Count("tunflow.flows.refused", "{flow}", "Connection attempts refused.", static s => s.FlowsRefused);
+        Count("tunflow.flows.half_closed.expired", "{flow}", "Half-closed flows ended because nothing moved in them.", static s => s.FlowsHalfClosedExpired);
         Count("tunflow.upstream.errors", "{error}", "Flows that ended by an error of their upstream.", static s => s.UpstreamErrors);
         CountByDirection("tunflow.stream.io", "By", "TCP payload.", static s => s.StreamBytesUp, static s => s.StreamBytesDown);
         _meter.CreateObservableCounter("tunflow.dials", ObserveDials, "{dial}", "Dials that ended, by outcome.");
@@ -72,6 +75,13 @@ internal sealed class LwipMetrics : IDisposable
         Count("tunflow.sessions.failed", "{session}", "Sessions that the packet proxy did not open.", static s => s.SessionsFailed);
         CountByDirection("tunflow.datagrams", "{datagram}", "UDP datagrams.", static s => s.DatagramsUp, static s => s.DatagramsDown);
         Count("tunflow.datagrams.failed", "{datagram}", "Datagrams that the packet proxy refused, or that waited for it when their session ended.", static s => s.DatagramsFailed);
+    }
+
+    private void CreateEchoes()
+    {
+        Count("tunflow.echo.requests", "{request}", "Echo requests given to the handler.", static s => s.EchoRequests);
+        Count("tunflow.echo.failures", "{request}", "Echo requests that the handler failed on.", static s => s.EchoFailures);
+        Count("tunflow.echo.replies", "{reply}", "Echo replies made.", static s => s.EchoReplies);
     }
 
     private void Count(string name, string unit, string description, Func<LwipStatistics, long> value) =>

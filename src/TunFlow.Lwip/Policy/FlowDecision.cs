@@ -30,6 +30,19 @@ public readonly record struct FlowDecision
         init => field = value is not { } mode || Enum.IsDefined(mode) ? value : throw new ArgumentOutOfRangeException(nameof(AcceptMode), value, "There is no such mode.");
     }
 
+    /// <summary>
+    /// How long the UDP session may be without traffic, instead of <see cref="LwipDeviceOptions.UdpIdleTimeout"/> and <see cref="LwipDeviceOptions.DnsIdleTimeout"/>;
+    /// null leaves it to those. The longest that was decided for any of a session's remotes holds. Without meaning for TCP. 1 millisecond to 1 day.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is outside its range.</exception>
+    public TimeSpan? IdleTimeout
+    {
+        get;
+        init => field = value is not { } time || (time >= TimeSpan.FromMilliseconds(1) && time <= TimeSpan.FromDays(1))
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(IdleTimeout), value, "1 millisecond to 1 day.");
+    }
+
     internal FlowVerdict Verdict { get; }
 
     internal NetworkError Error { get; private init; }

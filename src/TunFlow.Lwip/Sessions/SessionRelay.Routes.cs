@@ -48,7 +48,8 @@ internal sealed partial class SessionRelay
         return decision;
     }
 
-    private ProxySession RouteFor(IPacketProxy? chosen)
+    /// <summary>The proxy session for a remote's datagrams. A policy may name a proxy of its own for each remote: then the oldest makes room.</summary>
+    private async ValueTask<ProxySession> RouteForAsync(IPacketProxy? chosen)
     {
         foreach (ProxySession route in _routes)
         {
@@ -56,10 +57,23 @@ internal sealed partial class SessionRelay
                 return route;
         }
 
+        if (_routes.Count >= MostDecisions)
+        {
+            ProxySession oldest = _routes[0];
+            await oldest.EndAsync().ConfigureAwait(false);
+            Forget(oldest);
+        }
+
         ProxySession added = new(_session, _context, chosen, _ended);
         lock (_routesLock)
             _routes.Add(added);
         return added;
+    }
+
+    private void Forget(ProxySession route)
+    {
+        lock (_routesLock)
+            _routes.Remove(route);
     }
 
     /// <summary>Ends what is over. True if one ended by itself and none is left: the session has nothing to live for.</summary>
@@ -76,10 +90,14 @@ internal sealed partial class SessionRelay
 
         if (over && !alive)
             return true;
-        foreach (ProxySession route in _routes)
+        if (!over && !_routes.Exists(static route => route.IsRetired))
+            return false;
+        foreach (ProxySession route in SnapshotRoutes())
         {
-            if (route.IsRetired || route.IsOver)
-                await route.EndAsync().ConfigureAwait(false);
+            if (!route.IsRetired && !route.IsOver)
+                continue;
+            await route.EndAsync().ConfigureAwait(false);
+            Forget(route);
         }
 
         return false;

@@ -17,7 +17,6 @@ namespace TunFlow.Lwip;
 internal sealed partial class SessionRelay
 {
     private const int BatchSize = 32;
-    private const ushort DnsPort = 53;
 
     private readonly LwipSession _session;
     private readonly DeviceContext _context;
@@ -32,8 +31,7 @@ internal sealed partial class SessionRelay
     private bool _everOpen;
     private int _next;
     private int _count;
-    private bool _seenOther;
-    private bool _seenDns;
+    private TimeSpan _idle;
 
     private SessionRelay(LwipSession session, DeviceContext context)
     {
@@ -140,9 +138,14 @@ internal sealed partial class SessionRelay
             }
 
             chosen = decision.PacketProxy;
+            if (decision.IdleTimeout is { } idle && idle > _idle)
+            {
+                _idle = idle;
+                _session.SetIdle(idle);
+            }
         }
 
-        ProxySession route = RouteFor(chosen);
+        ProxySession route = await RouteForAsync(chosen).ConfigureAwait(false);
         for (bool renewed = false; ; renewed = true)
         {
             if (route.Sender is null)
@@ -162,6 +165,7 @@ internal sealed partial class SessionRelay
                     }
 
                     Skip(Refusals.From(reason));
+                    Forget(route);
                     return true;
                 }
             }
@@ -208,28 +212,9 @@ internal sealed partial class SessionRelay
     private unsafe ValueTask Send(nint datagram, ProxySession route)
     {
         TfDatagram* native = (TfDatagram*)datagram;
-        AdaptIdle(native->Destination.Port);
         IPacketRequestSender sender = route.Sender ?? throw new NetworkException(NetworkError.Closed);
         return sender.WriteToAsync(
             _window.Attach(native->Data, (int)native->Length), _endPoints.Get(in native->Destination), _ended);
-    }
-
-    /// <summary>A session that only asks name servers needs its port for seconds; the first other destination makes it an ordinary one.</summary>
-    private void AdaptIdle(ushort port)
-    {
-        if (_seenOther)
-            return;
-        if (port != DnsPort)
-        {
-            _seenOther = true;
-            if (_seenDns)
-                _session.SetIdle(_context.Options.UdpIdleTimeout);
-        }
-        else if (!_seenDns)
-        {
-            _seenDns = true;
-            _session.SetIdle(_context.Options.DnsIdleTimeout);
-        }
     }
 
     /// <summary>Null for errors that concern the datagram and not its destination: the application hears nothing, as on a network that lost it.</summary>

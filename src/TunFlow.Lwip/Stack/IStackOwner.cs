@@ -12,6 +12,9 @@ internal interface IStackOwner
     /// <summary>A connection attempt waits for an answer. Any thread, outside the lock; must only queue work.</summary>
     void OnFlow(LwipFlow flow);
 
+    /// <summary>Takes echo requests; null while they aren't queued.</summary>
+    IStackEndpoint? Echoes { get; }
+
     /// <summary>A UDP session came to life. Any thread, outside the lock; must only queue work.</summary>
     void OnSession(LwipSession session);
 }

@@ -34,13 +34,22 @@ internal sealed unsafe partial class LwipStack
         config.MaxBytes = (ulong)options.MaxNativeBytes;
         config.PendingTimeout = StackClock.ToMicroseconds(options.DialTimeout + PendingMargin);
         config.HalfOpenTimeout = StackClock.ToMicroseconds(options.HalfOpenTimeout);
+        config.HalfClosedTimeout = options.HalfClosedTimeout == Timeout.InfiniteTimeSpan
+            ? NativeMethods.TF_NO_DEADLINE
+            : StackClock.ToMicroseconds(options.HalfClosedTimeout);
         config.TimeWait = StackClock.ToMicroseconds(options.TimeWait);
         config.IdleTimeout = StackClock.ToMicrosecondsOrNever(options.IdleTimeout);
         config.KeepaliveInterval = StackClock.ToMicrosecondsOrNever(options.KeepAliveInterval);
         config.SessionIdle = StackClock.ToMicroseconds(options.UdpIdleTimeout);
+        config.SessionDnsIdle = StackClock.ToMicroseconds(options.DnsIdleTimeout);
+        config.MaxEchoes = (uint)options.MaxPendingEchoes;
         TfStackFlags flags = 0;
-        if (options.AnswerEcho)
+        if (options.EchoMode == EchoMode.Answer)
             flags |= TfStackFlags.EchoReply;
+        if (options.EchoMode == EchoMode.Handle)
+            flags |= TfStackFlags.EchoQueue;
+        if (options.AllowMulticast)
+            flags |= TfStackFlags.Multicast;
         if (!options.VerifyChecksums)
             flags |= TfStackFlags.TrustChecksums;
         if ((options.ReadOffloads & PacketOffloads.TcpSegmentation) != 0)

@@ -113,6 +113,8 @@ internal sealed unsafe partial class LwipStack
 
     private IStackEndpoint? FindOrAdd(in TfEvent news)
     {
+        if (news.Id == 0)
+            return _owner.Echoes;
         const ulong sessionBit = 1ul << 56;
         if ((news.Id & sessionBit) != 0)
         {

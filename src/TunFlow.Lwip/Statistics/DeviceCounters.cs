@@ -17,6 +17,8 @@ internal sealed class DeviceCounters
     public long DatagramsDown;
     public long DatagramsFailed;
     public long Oversized;
+    public long EchoRequests;
+    public long EchoFailures;
     public long LoopsRefused;
     public long PolicyRefusals;
     public long PolicyFailures;

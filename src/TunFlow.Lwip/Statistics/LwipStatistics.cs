@@ -42,6 +42,9 @@ public sealed record LwipStatistics
     /// <summary>Flows reset by this device: upstream errors, aborts, timeouts.</summary>
     public long FlowsReset { get; init; }
 
+    /// <summary>Of these, flows that <see cref="LwipDeviceOptions.HalfClosedTimeout"/> ended.</summary>
+    public long FlowsHalfClosedExpired { get; init; }
+
     /// <summary>Dials started. Those that have ended either succeeded or failed.</summary>
     public long Dials { get; init; }
 
@@ -99,11 +102,23 @@ public sealed record LwipStatistics
     /// <summary>Datagrams that packet proxies failed to send, and those that still waited for it when their session ended or could not be opened.</summary>
     public long DatagramsFailed { get; init; }
 
+    /// <summary>Echo requests given to the <see cref="LwipDeviceOptions.EchoHandler"/>.</summary>
+    public long EchoRequests { get; init; }
+
+    /// <summary>Of these, those that it failed on or took too long for; they got no answer.</summary>
+    public long EchoFailures { get; init; }
+
+    /// <summary>Echo replies made, by this device or at the handler's word.</summary>
+    public long EchoReplies { get; init; }
+
     /// <summary>Bytes that the native stack has allocated now.</summary>
     public long NativeBytes { get; init; }
 
     /// <summary>The most it ever had.</summary>
     public long NativeBytesPeak { get; init; }
+
+    /// <summary>Allocations of the native stack that <see cref="LwipDeviceOptions.MaxNativeBytes"/> or the system refused. Each cost a packet, a connection attempt or some time.</summary>
+    public long AllocationFailures { get; init; }
 
     /// <summary>Assertions of lwIP that failed; each ended its flow or packet. Anything but 0 is a bug worth a report.</summary>
     public long Asserts { get; init; }

@@ -78,7 +78,7 @@ public enum PacketDropReason
     /// <summary><see cref="LwipDeviceOptions.MaxNativeBytes"/>, or the allocator.</summary>
     Memory = 24,
 
-    /// <summary>An echo request while <see cref="LwipDeviceOptions.AnswerEcho"/> is off.</summary>
+    /// <summary>An echo request while <see cref="LwipDeviceOptions.EchoMode"/> is <see cref="EchoMode.Drop"/>, or beyond <see cref="LwipDeviceOptions.MaxPendingEchoes"/>.</summary>
     Echo = 25,
 
     /// <summary>Output beyond <see cref="LwipDeviceOptions.IcmpPerSecond"/>.</summary>

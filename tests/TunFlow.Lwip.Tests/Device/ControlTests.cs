@@ -83,6 +83,24 @@ internal sealed class ControlTests : DeviceFixture
         }
     }
 
+    [Test]
+    public async Task A_disposed_device_refuses_to_be_controlled_and_can_still_be_looked_at()
+    {
+        await ConnectAsync();
+        await Device.DisposeAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(() => Device.SetDialer(Dialer), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(() => Device.SetPacketProxy(Proxy), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(() => Device.SetMtu(1400), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(Device.AbortAll, Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(Device.OnResume, Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(Device.GetFlows(), Is.Empty);
+            Assert.That(Device.GetStatistics().FlowsOpened, Is.EqualTo(1));
+            Assert.That(Device.Mtu, Is.EqualTo(1500));
+        }
+    }
+
     [TestCase(575)]
     [TestCase(65_536)]
     public void An_MTU_out_of_range_is_refused(int mtu) =>

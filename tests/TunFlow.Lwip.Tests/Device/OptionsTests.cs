@@ -16,6 +16,9 @@ internal sealed class OptionsTests
         yield return Case(good with { DialTimeout = TimeSpan.Zero }, nameof(good.DialTimeout));
         yield return Case(good with { DialTimeout = Timeout.InfiniteTimeSpan }, nameof(good.DialTimeout));
         yield return Case(good with { IdleTimeout = TimeSpan.Zero }, nameof(good.IdleTimeout));
+        yield return Case(good with { HalfClosedTimeout = TimeSpan.Zero }, nameof(good.HalfClosedTimeout));
+        yield return Case(good with { EchoTimeout = Timeout.InfiniteTimeSpan }, nameof(good.EchoTimeout));
+        yield return Case(good with { MaxPendingEchoes = 0 }, nameof(good.MaxPendingEchoes));
         yield return Case(good with { MaxFlows = 1 << 23 }, nameof(good.MaxFlows));
         yield return Case(good with { MaxFlows = 10 }, nameof(good.MaxPendingDials));
         yield return Case(good with { MaxPendingDialsPerSource = 2000 }, nameof(good.MaxPendingDialsPerSource));
@@ -63,13 +66,13 @@ internal sealed class OptionsTests
         {
             MaxFlows = 1, MaxPendingDials = 1, MaxPendingDialsPerSource = 1, MaxSessions = 1, ReceiveWindow = 16 * 1024, SendBuffer = 16 * 1024,
             MaxNativeBytes = 4 * 1024 * 1024, SessionQueueLength = 1, OutputQueueBytes = 128 * 1024, IcmpPerSecond = 1,
-            IdleTimeout = TimeSpan.FromMilliseconds(1), KeepAliveInterval = Timeout.InfiniteTimeSpan,
+            MaxPendingEchoes = 1, HalfClosedTimeout = TimeSpan.FromMilliseconds(1), IdleTimeout = TimeSpan.FromMilliseconds(1), KeepAliveInterval = Timeout.InfiniteTimeSpan,
         };
         LwipDeviceOptions large = new()
         {
             ReceiveWindow = 1024 * 1024, SendBuffer = 1024 * 1024, MaxNativeBytes = long.MaxValue, SessionQueueLength = 65_536,
             OutputQueueBytes = int.MaxValue, IcmpPerSecond = 1_000_000, DialTimeout = TimeSpan.FromMinutes(10), UdpIdleTimeout = TimeSpan.FromDays(1),
-            IdleTimeout = TimeSpan.FromDays(365), KeepAliveInterval = TimeSpan.FromDays(365), LingerTimeout = TimeSpan.FromMinutes(10),
+            MaxPendingEchoes = 65_536, HalfClosedTimeout = TimeSpan.FromDays(365), IdleTimeout = TimeSpan.FromDays(365), KeepAliveInterval = TimeSpan.FromDays(365), LingerTimeout = TimeSpan.FromMinutes(10),
         };
         foreach (LwipDeviceOptions options in new[] { small, large })
         {

@@ -63,7 +63,7 @@ internal sealed class PacketTests : DeviceFixture
     [TestCase(6, true)]
     public async Task Echo_requests_are_answered_only_if_asked_for(int family, bool answer)
     {
-        await using LwipDevice device = new(Dialer, Proxy, new LwipDeviceOptions { AnswerEcho = answer });
+        await using LwipDevice device = new(Dialer, Proxy, new LwipDeviceOptions { EchoMode = answer ? EchoMode.Answer : EchoMode.Drop });
         PacketLink link = new(device);
         (string source, string destination) = family == 4 ? ("10.9.0.2", "192.0.2.1") : ("fd09::2", "2001:db8::1");
         link.Send(PacketBuilder.EchoRequest(IPAddress.Parse(source), IPAddress.Parse(destination), 7, "hello"u8));
