@@ -261,6 +261,7 @@ struct tf_globals {
   const struct tcp_pcb *output_pcb; /* whose segment lwIP is writing out */
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
   uint8_t assert_failed;
+  uint8_t farewell;         /* one RST for every flow is on its way out */
   tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
 
   const tf_parsed *datagram; /* which lwIP is being given */
