@@ -85,12 +85,23 @@ void RunAllTests()
         if (native)
             Native.Test("release", tally);
         if (managed)
+        {
             Managed.Test(configuration, tally);
+            Managed.TestLifetimes(configuration, tally);
+        }
+
         if (native && managed)
             Packaging.Test(configuration, tally);
 
         if (tally.Step("native build, AddressSanitizer and UndefinedBehaviorSanitizer", () => Native.Build("sanitize")))
+        {
             Native.Test("sanitize", tally);
+            if (managed)
+                Managed.TestLifetimesSanitized(configuration, tally);
+        }
+
+        if (tally.Step("native build, ThreadSanitizer", () => Native.Build("thread", "tunflow_abi_tests")))
+            Native.Test("thread", tally, @"native\.first\.(threads_|overlapping_calls|free_functions)");
         Fuzzing.Test(tally);
     }
     finally

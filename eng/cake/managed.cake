@@ -33,4 +33,43 @@ public static class Managed
             tally.AddTrx(name, report, code);
         }
     }
+
+    // Flows, sessions and devices that end at every moment, from many threads. Again under what makes their mistakes show.
+    public static void TestLifetimes(string configuration, Tally tally)
+    {
+        Lifetimes(configuration, tally, "the Lifetime tests with a tiny gen0", "DOTNET_GCgen0size=0x10000");
+        // The test runner itself would take hours.
+        tally.Step("a device's life with a collection at every allocation and every call out of managed code",
+            () => Shell.Run("env", "DOTNET_GCStress=3", "dotnet", Paths.Binary("TunFlow.Lwip.Tests", configuration, "TunFlow.Lwip.Tests.dll")));
+    }
+
+    // The runtime handles its own faults, and uses alternative stacks of its own; what the process leaves at its end is the runtime's.
+    public static void TestLifetimesSanitized(string configuration, Tally tally)
+    {
+        var (_, runtime) = Shell.Capture("gcc", quiet: true, "-print-file-name=libasan.so");
+        var log = System.IO.Path.Combine(Paths.Empty(System.IO.Path.Combine(Paths.TestResults, "sanitizer")), "report");
+        Lifetimes(configuration, tally, "the Lifetime tests under AddressSanitizer",
+            $"LD_PRELOAD={runtime.Trim()}",
+            $"ASAN_OPTIONS=handle_segv=0:handle_sigfpe=0:use_sigaltstack=0:detect_leaks=0:log_path={log}",
+            "UBSAN_OPTIONS=print_stacktrace=1",
+            $"TUNFLOW_NATIVE_LIBRARY={Paths.SanitizedLibrary}");
+        foreach (var report in System.IO.Directory.GetFiles(System.IO.Path.GetDirectoryName(log)!))
+        {
+            var text = System.IO.File.ReadAllText(report);
+            Console.WriteLine(text);
+            tally.Fail("AddressSanitizer", text);
+        }
+    }
+
+    private static void Lifetimes(string configuration, Tally tally, string name, params string[] environment)
+    {
+        const string project = "TunFlow.Lwip.Tests";
+        Console.WriteLine($"\n=== {name}");
+        var report = System.IO.Path.Combine(Paths.TestResults, $"{name.Replace(' ', '-')}.trx");
+        var code = Shell.Try("dotnet", ["test", Paths.Binary(project, configuration, $"{project}.dll"),
+            "--nologo", "--logger", $"trx;LogFileName={report}", "--logger", "console;verbosity=minimal",
+            "--results-directory", Paths.TestResults, "--blame-hang-timeout", "4m", "--blame-hang-dump-type", "none",
+            "--filter", "Category=Lifetime", .. environment.SelectMany(variable => new[] { "--environment", variable })]);
+        tally.AddTrx(name, report, code);
+    }
 }

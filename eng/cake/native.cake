@@ -12,14 +12,16 @@ public static class Native
         Shell.Run("cmake", targets.Length == 0 ? build : [.. build, "--target", .. targets]);
     }
 
-    public static void Test(string preset, Tally tally)
+    // A pattern of test names; null for all.
+    public static void Test(string preset, Tally tally, string? only = null)
     {
         Console.WriteLine($"\n=== native tests, {preset} build");
         var report = System.IO.Path.Combine(Paths.TestResults, $"native-{preset}.xml");
         // Hundreds of tests that pass are not worth a line each; the tally shows the output of those that fail.
-        var code = Shell.Try("ctest", "--test-dir", Paths.CMake(preset), "--quiet",
+        string[] command = ["--test-dir", Paths.CMake(preset), "--quiet",
             "--output-on-failure", "--output-log", System.IO.Path.ChangeExtension(report, ".log"), "--output-junit", report,
-            "--parallel", Environment.ProcessorCount.ToString(), "--timeout", "150", "--no-tests=error");
+            "--parallel", Environment.ProcessorCount.ToString(), "--timeout", "150", "--no-tests=error"];
+        var code = Shell.Try("ctest", only is null ? command : [.. command, "--tests-regex", only]);
         tally.AddJUnit($"native ({preset})", report, code);
     }
 }

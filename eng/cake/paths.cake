@@ -12,6 +12,10 @@ public static class Paths
     public static readonly string Header = System.IO.Path.Combine(Root, "native", "include", "tunflow_lwip.h");
     public static readonly string Bindings = System.IO.Path.Combine(Root, "interop", "TunFlow.Interop", "Generated");
 
+    // What the sanitize preset makes of the library.
+    public static string SanitizedLibrary =>
+        System.IO.Directory.GetFiles(System.IO.Path.Combine(CMake("sanitize"), "native"), "libtunflow_lwip.so", SearchOption.AllDirectories).Single();
+
     public static string CMake(string preset) => System.IO.Path.Combine(Build, "cmake", preset);
 
     // Directory.Build.props lets the environment move the managed output.

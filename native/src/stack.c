@@ -177,8 +177,17 @@ static int32_t op_create(uint32_t index, const tf_config *config, uint64_t now) 
   return TF_OK;
 }
 
+/* An RST's packet, and its entry in the output queue. */
+#define TF_FAREWELL_BYTES 2048
+
 static int32_t op_abort_all(uint64_t now) {
   tf_advance(now);
+  /* A stack whose queue and budget are spent still says goodbye: at most one
+   * packet for every flow. */
+  tf_budget *budget = &tf_common_budgets[tf.index];
+  uint64_t room = (uint64_t)tf.flows.count * TF_FAREWELL_BYTES;
+  atomic_fetch_add(&budget->limit, room);
+  tf.farewell = 1;
   for (uint32_t i = 0; i < tf.flows.high; i++) {
     tf_flow *flow = tf.flows.slots[i].item;
     if (flow == NULL || flow->state == TF_DEAD) {
@@ -190,6 +199,8 @@ static int32_t op_abort_all(uint64_t now) {
     }
     tf_flow_reset(flow, TF_E_ABORTED);
   }
+  tf.farewell = 0;
+  atomic_fetch_sub(&budget->limit, room);
   for (uint32_t i = 0; i < tf.sessions.high; i++) {
     tf_session *session = tf.sessions.slots[i].item;
     if (session != NULL) {

@@ -269,6 +269,7 @@ struct tf_globals {
   uint8_t answers_ack;      /* the segment that lwIP is being given has an ACK */
   uint8_t assert_failed;
   uint8_t payload;          /* what is allocated now are bytes on their way: see tf_common_alloc_payload */
+  uint8_t farewell;         /* one RST for every flow is on its way out */
   tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
 
   tf_packet_datagram *echo_head, *echo_tail;

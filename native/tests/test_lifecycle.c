@@ -227,6 +227,69 @@ TEST(abort_all_resets_everything)
     sim_close(s);
 }
 
+static void small_output(tf_config *config) { config->output_bytes = 64 * 1024; }
+
+/* Weakness W14 */
+TEST(abort_all_is_told_behind_a_full_queue)
+{
+    sim *s = sim_open(small_output);
+    peer *peers[32];
+    for (uint32_t i = 0; i < 32; i++) {
+        peers[i] = peer_new(s, i);
+        peer_open(peers[i]);
+    }
+    s->hold_output = true;
+    uint8_t byte = 0;
+    for (uint32_t i = 0; i < 65536 && sim_drops(s, TF_DROP_OUTPUT_FULL) == 0; i++) {
+        peer *p = peers[i % 32];
+        peer_raw(p, WIRE_ACK | WIRE_PSH, p->snd_nxt, p->rcv_nxt, peer_window(p), &byte, 1);
+        p->snd_max = ++p->snd_nxt;
+        sim_pump(s);
+    }
+    CHECK(sim_drops(s, TF_DROP_OUTPUT_FULL) > 0);
+    CHECK_EQ(TF_OK, tf_stack_abort_all(s->stack, s->now));
+    s->hold_output = false;
+    sim_pump(s);
+    for (uint32_t i = 0; i < 32; i++) {
+        CHECK_EQ(PEER_RESET, peers[i]->state);
+    }
+    sim_close(s);
+}
+
+static void little_memory(tf_config *config)
+{
+    config->max_flows = config->max_pending = config->max_half_open = 64;
+    config->max_bytes = 4u << 20;
+}
+
+/* Weakness W14 */
+TEST(abort_all_is_told_when_the_budget_is_spent)
+{
+    sim *s = sim_open(little_memory);
+    peer *peers[32];
+    for (uint32_t i = 0; i < 32; i++) {
+        peers[i] = peer_new(s, i);
+        peer_open(peers[i]);
+    }
+    uint8_t *blocks[512];
+    uint32_t count = 0;
+    for (uint32_t size = 131072; size != 0; size /= 2) {
+        while (count < 512 && (blocks[count] = tf_block_alloc(s->stack, size)) != NULL) {
+            count++;
+        }
+    }
+    CHECK_RANGE(1, 511, count);
+    CHECK_EQ(TF_OK, tf_stack_abort_all(s->stack, s->now));
+    sim_pump(s);
+    for (uint32_t i = 0; i < 32; i++) {
+        CHECK_EQ(PEER_RESET, peers[i]->state);
+    }
+    while (count != 0) {
+        tf_block_free(blocks[--count]);
+    }
+    sim_close(s);
+}
+
 TEST(mtu_change_counts_for_new_connections)
 {
     sim *s = sim_open(NULL);

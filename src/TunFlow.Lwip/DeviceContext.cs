@@ -33,7 +33,7 @@ internal sealed class DeviceContext
     public DeviceCounters Counters { get; } = new();
 
     /// <summary>Set once the device can be asked for its statistics, before the first flow.</summary>
-    public LwipMetrics? Metrics { get; set; }
+    public MeterOwner? Metrics { get; set; }
 
     public WorkTracker Work { get; } = new();
 
@@ -80,7 +80,7 @@ internal sealed class DeviceContext
     {
         try
         {
-            Metrics?.Dialled(duration);
+            Metrics?.Metrics.Dialled(duration);
         }
         catch (Exception exception)
         {

@@ -43,7 +43,7 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         _reader = new OutputReader(_stack, _final, options.ReadOffloads);
         try
         {
-            _context.Metrics = new LwipMetrics(options.MeterFactory, GetStatistics);
+            _context.Metrics = new MeterOwner(new LwipMetrics(options.MeterFactory, this));
         }
         catch
         {

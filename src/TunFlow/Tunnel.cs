@@ -24,6 +24,7 @@ public sealed partial class Tunnel : IAsyncDisposable
     private readonly long _started;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _ended;
+    private long _notWrittenBefore;
     private int _stopping;
 
     private Tunnel(IIPDevice device, LwipDevice stack, ILogger log, IPacketEngine engine, TunnelOptions options)
@@ -82,6 +83,7 @@ public sealed partial class Tunnel : IAsyncDisposable
         return new TunnelStatistics
         {
             Stack = _stack.GetStatistics(),
+            PacketsNotWritten = Volatile.Read(ref _notWrittenBefore) + Volatile.Read(ref _engine).PacketsNotWritten,
             Uptime = time.GetElapsedTime(_started, ended == 0 ? time.GetTimestamp() : ended),
         };
     }
@@ -157,6 +159,7 @@ public sealed partial class Tunnel : IAsyncDisposable
         try
         {
             await previous.DetachAsync().ConfigureAwait(false);
+            Volatile.Write(ref _notWrittenBefore, _notWrittenBefore + previous.PacketsNotWritten);
             _stack.SetMtu(mtu);
             _stack.SetReadOffloads(offloads);
             next.Start();

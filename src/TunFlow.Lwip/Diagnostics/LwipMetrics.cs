@@ -11,12 +11,14 @@ internal sealed class LwipMetrics : IDisposable
 
     private readonly Meter _meter;
     private readonly bool _owned;
-    private Func<LwipStatistics>? _read;
+    // The runtime keeps every meter until it is disposed: it must not keep a device that nobody disposed.
+    private readonly WeakReference<LwipDevice> _device;
+    private bool _ended;
     private readonly Histogram<double> _dialDuration;
 
-    public LwipMetrics(IMeterFactory? factory, Func<LwipStatistics> read)
+    public LwipMetrics(IMeterFactory? factory, LwipDevice device)
     {
-        _read = read;
+        _device = new WeakReference<LwipDevice>(device);
         MeterOptions options = new(LwipDevice.MeterName) { Version = typeof(LwipDevice).Assembly.GetName().Version?.ToString(3) };
         // A factory owns the meters that it makes.
         _meter = factory?.Create(options) ?? new Meter(options);
@@ -38,7 +40,7 @@ internal sealed class LwipMetrics : IDisposable
     public void Dispose()
     {
         // A factory's meter outlives the device, and its instruments keep this object; not what is behind it.
-        Volatile.Write(ref _read, null);
+        Volatile.Write(ref _ended, true);
         if (_owned)
             _meter.Dispose();
     }
@@ -133,7 +135,7 @@ internal sealed class LwipMetrics : IDisposable
     }
 
     /// <summary>Null after disposal: a factory's meter outlives the device.</summary>
-    private LwipStatistics? Read() => Volatile.Read(ref _read)?.Invoke();
+    private LwipStatistics? Read() => !Volatile.Read(ref _ended) && _device.TryGetTarget(out LwipDevice? device) ? device.GetStatistics() : null;
 
     private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
 

@@ -51,7 +51,7 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
             catch (Exception exception)
             {
                 context.Abandon(task);
-                await receiver.DisposeAsync().ConfigureAwait(false);
+                receiver.End();
                 if (session.IsClosed)
                     return null;
                 if (Volatile.Read(ref _retired))
@@ -74,7 +74,7 @@ internal sealed class ProxySession(LwipSession session, DeviceContext context, I
         if (_receiver is { } receiver)
         {
             _receiver = null;
-            await receiver.DisposeAsync().ConfigureAwait(false);
+            receiver.End();
         }
 
         await BreakAsync().ConfigureAwait(false);

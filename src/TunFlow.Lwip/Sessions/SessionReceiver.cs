@@ -10,6 +10,7 @@ internal sealed class SessionReceiver : IPacketErrorReceiver
     private readonly LwipSession _session;
     private readonly DeviceContext _context;
     private bool _disposed;
+    private bool _ended;
 
     public SessionReceiver(LwipSession session, DeviceContext context)
     {
@@ -20,6 +21,9 @@ internal sealed class SessionReceiver : IPacketErrorReceiver
     /// <summary>The proxy said that no more responses will come.</summary>
     public bool IsDisposed => Volatile.Read(ref _disposed);
 
+    /// <summary>The session is over, and not by the proxy's doing: its answers are refused from now on.</summary>
+    public void End() => Volatile.Write(ref _ended, true);
+
     public ValueTask WriteFromAsync(ReadOnlyMemory<byte> payload, IPEndPoint source, CancellationToken cancellationToken = default)
     {
         if (cancellationToken.IsCancellationRequested)
@@ -28,6 +32,8 @@ internal sealed class SessionReceiver : IPacketErrorReceiver
             return ValueTask.FromException(new ArgumentNullException(nameof(source)));
         if (IsDisposed)
             return ValueTask.FromException(new ObjectDisposedException(nameof(IPacketResponseReceiver)));
+        if (Volatile.Read(ref _ended))
+            return ValueTask.FromException(Error(NativeStatus.Stale));
         int status = payload.Length > NativeMethods.TF_MAX_DATAGRAM ? NativeStatus.TooBig : _session.Send(source, payload.Span);
         if (status < 0)
             return ValueTask.FromException(Error(status));
@@ -42,7 +48,7 @@ internal sealed class SessionReceiver : IPacketErrorReceiver
             return ValueTask.FromCanceled(cancellationToken);
         if (destination is null)
             return ValueTask.FromException(new ArgumentNullException(nameof(destination)));
-        if (!IsDisposed)
+        if (!IsDisposed && !Volatile.Read(ref _ended))
             _session.RefuseRemote(destination, Refusals.From(error));
         return ValueTask.CompletedTask;
     }

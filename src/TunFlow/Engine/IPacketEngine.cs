@@ -6,6 +6,9 @@ internal interface IPacketEngine
     /// <summary>Completes when no more packets come from the device; faults if the device failed.</summary>
     Task Completion { get; }
 
+    /// <summary>Packets of the stack that the device didn't take.</summary>
+    long PacketsNotWritten { get; }
+
     /// <summary>Begins. Called once.</summary>
     void Start();
 

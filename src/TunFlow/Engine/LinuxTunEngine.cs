@@ -25,6 +25,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     private readonly InputBlocks _blocks;
     private readonly EventDescriptor _stop = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _notWrittenBefore;
     private Thread? _thread;
     private volatile bool _stopping;
 
@@ -35,6 +36,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         _stack = stack;
         _blocks = new InputBlocks(stack);
         _offloads = tun.SupportedOffloads;
+        _notWrittenBefore = NotWritten(tun);
         try
         {
             _tun.ClaimReader();
@@ -47,6 +49,8 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     }
 
     public Task Completion => _completion.Task;
+
+    public long PacketsNotWritten => NotWritten(_tun) - _notWrittenBefore;
 
     public void Start()
     {
@@ -150,6 +154,12 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         }
 
         return count;
+    }
+
+    private static long NotWritten(LinuxTunDevice tun)
+    {
+        LinuxTunStatistics now = tun.GetStatistics();
+        return now.WritesDroppedInterfaceDown + now.WritesDroppedNoRoom + now.WritesDroppedRejected;
     }
 
     private NetworkException? FailureOfDevice()

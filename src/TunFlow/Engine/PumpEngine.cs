@@ -25,6 +25,8 @@ internal sealed class PumpEngine : IPacketEngine
 
     public Task Completion => _completion.Task;
 
+    public long PacketsNotWritten => Volatile.Read(ref _output)?.Forth.DroppedByWriteError ?? 0;
+
     public void Start()
     {
         _input = PacketPump.StartOneWay(_device, _stack);

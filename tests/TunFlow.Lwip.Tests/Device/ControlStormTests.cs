@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Device;
@@ -24,6 +25,8 @@ internal sealed class ControlStormTests
     private static TimeSpan Duration =>
         Environment.GetEnvironmentVariable("TUNFLOW_CAMPAIGN") == "1" ? TimeSpan.FromMinutes(1) : TimeSpan.FromSeconds(3);
 
+    [Weakness(4)]
+    [AcceptanceRow(37)]
     [Test]
     [CancelAfter(180_000)]
     public async Task Swaps_aborts_and_resumes_under_load_leave_nothing_behind()

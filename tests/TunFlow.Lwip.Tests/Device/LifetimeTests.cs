@@ -1,6 +1,7 @@
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Device;
@@ -57,6 +58,7 @@ internal sealed class LifetimeTests : DeviceFixture
         await Eventually.HoldsAsync(() => Device.IsReleased, "release of the native stack");
     }
 
+    [Weakness(14)]
     [Test]
     public async Task Fifty_disposals_at_once_are_one()
     {
@@ -65,6 +67,7 @@ internal sealed class LifetimeTests : DeviceFixture
         Assert.That(upstream.Disposals, Is.EqualTo(1));
     }
 
+    [AcceptanceRow(32)]
     [Test]
     public async Task The_dialer_may_dispose_the_device()
     {

@@ -113,6 +113,7 @@ internal sealed class PacketTests : DeviceFixture
 
         Assert.That(refused, Is.InRange(800, 950));
         Assert.That(device.GetStatistics(), Has.Property(nameof(LwipStatistics.NativeBytes)).LessThan(4_000_000));
+        await device.DisposeAndDrainAsync();
     }
 
     [Test]

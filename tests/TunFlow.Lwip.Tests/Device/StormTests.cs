@@ -1,14 +1,17 @@
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Device;
 
 /// <summary>Everything at once, from several threads, in real time: nothing may throw, hang or be left behind.</summary>
 [TestFixture]
+[Category("Lifetime")]
 internal sealed class StormTests
 {
+    [Weakness(4)]
     [TestCase(1)]
     [TestCase(2)]
     [TestCase(3)]
@@ -27,6 +30,7 @@ internal sealed class StormTests
         Assert.That((device.GetStatistics().Asserts, link.Completion.IsFaulted), Is.EqualTo((0L, false)));
     }
 
+    [Weakness(4)]
     [TestCase(1)]
     [TestCase(2)]
     [TestCase(3)]

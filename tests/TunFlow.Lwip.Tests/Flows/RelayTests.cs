@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
+using TunFlow.Testing;
 using TunFlow.Testing.Packets;
 
 namespace TunFlow.Lwip.Tests.Flows;
@@ -89,6 +90,7 @@ internal sealed class RelayTests : DeviceFixture
         await Eventually.HoldsAsync(() => Statistics.Flows == 0, "the flow is gone");
     }
 
+    [Weakness(12)]
     [Test]
     public async Task What_the_upstream_sent_before_its_error_arrives_and_then_an_RST()
     {

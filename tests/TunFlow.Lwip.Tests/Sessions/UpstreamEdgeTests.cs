@@ -81,6 +81,8 @@ internal sealed class UpstreamEdgeTests : DeviceFixture
                 Assert.That(statistics.Drops[PacketDropReason.OutputFull], Is.Positive);
                 Assert.That(statistics.NativeBytes, Is.LessThan(16 * 1024 * 1024));
             }
+
+            await device.DisposeAndDrainAsync();
         }
     }
 

@@ -115,13 +115,15 @@ internal sealed class TunnelLifetimeTests
         TcpPeer peer = _link.CreatePeer(Server);
         Assert.That(await peer.ConnectAsync(), Is.True);
         // Keeps the stop busy for its bound.
-        _dialer.Upstreams.Single().StuckWrites = new TaskCompletionSource();
+        TaskCompletionSource stuck = new();
+        _dialer.Upstreams.Single().StuckWrites = stuck;
         await peer.SendAsync(new byte[1000]);
         await Eventually.HoldsAsync(() => tunnel.GetStatistics().Stack.FlowsOpened == 1, "open");
         await Task.Delay(50);
         using CancellationTokenSource cancelled = new(TimeSpan.FromMilliseconds(50));
         Assert.That(async () => await tunnel.StopAsync(cancelled.Token), Throws.InstanceOf<OperationCanceledException>());
         await tunnel.Completion.WaitAsync(TimeSpan.FromSeconds(10));
+        stuck.SetResult();
     }
 
     private sealed class FailingDevice : IIPDevice

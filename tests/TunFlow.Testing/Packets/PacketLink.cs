@@ -44,12 +44,11 @@ public sealed class PacketLink
     /// <summary>Sends a packet. One that meets the end of the device is lost, as on any link.</summary>
     public void Send(byte[] packet)
     {
-        ValueTask write = Device.WriteAsync(packet);
-        if (write.IsCompletedSuccessfully)
-            return;
         try
         {
-            write.AsTask().GetAwaiter().GetResult();
+            ValueTask write = Device.WriteAsync(packet);
+            if (!write.IsCompletedSuccessfully)
+                write.AsTask().GetAwaiter().GetResult();
         }
         catch (ObjectDisposedException)
         {
