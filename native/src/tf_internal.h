@@ -43,6 +43,8 @@
 #define TF_SESSION_BIT (1ull << 56)
 /* Below this, segments are mostly headers (and lwIP's arithmetic gets thin). */
 #define TF_MIN_MSS 88
+/* What a flow may always hold on its way to the application. */
+#define TF_LEAST_SEND 16384u
 
 typedef struct tf_key {
   uint8_t source[16];
