@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Security.Cryptography;
 using TunFlow.Lwip.Tests.Acceptance.Data.Load;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Testing;
@@ -54,10 +53,107 @@ internal sealed class BackPressureTests : LoadFixture
         }
 
         await swarm.WaitAsync(() => swarm.All(flow => flow.Received == length), "all bytes", Campaign.Rounds(60, 600));
-        double rate = ((flows * length) - settled) / Stopwatch.GetElapsedTime(started).TotalSeconds / (1024 * 1024);
-        TestContext.Out.WriteLine($"{rate:F0} MiB/s after they read again");
+        double rate = RateOf((flows * length) - settled, started);
         swarm.AssertIntact();
+        double usual = await UsualRateAsync(flows, Math.Min(length, 1024 * 1024));
+        TestContext.Out.WriteLine($"{rate:F0} MiB/s after they read again, {usual:F0} MiB/s when nobody had stopped");
+        Assert.That(rate, Is.GreaterThan(usual / 3));
     }
+
+    [Test]
+    [AcceptanceRow(13)]
+    public async Task A_proxy_that_stalls_closes_the_window_whose_probes_are_answered_and_no_byte_is_lost()
+    {
+        LoadDialer dialer = new() { Stopped = true, Hashes = true };
+        ManualTimeProvider time = new();
+        LwipDeviceOptions options = new() { TimeProvider = time };
+        (LwipDevice device, Swarm swarm) = Start(1, dialer, options);
+        await swarm.ConnectAsync();
+        SwarmFlow flow = swarm.Flows[0];
+        LoadUpstream upstream = dialer.Upstreams[0];
+        long before = device.GetStatistics().NativeBytes;
+        const long length = 50 * 1024 * 1024;
+        flow.Send(length);
+        await swarm.WaitAsync(() => flow.Window0, "a closed window");
+        Assert.That(flow.Sent, Is.InRange(options.ReceiveWindow / 2, 2 * options.ReceiveWindow), "bytes on their way");
+        for (int probe = 0; probe < 10; probe++)
+        {
+            // As a kernel does, at growing distances: a byte that was acknowledged long ago.
+            time.Advance(TimeSpan.FromSeconds(1 << probe));
+            long packets = swarm.Packets;
+            flow.SendProbe();
+            await swarm.WaitAsync(() => swarm.Packets > packets, "the answer to a probe");
+            Assert.That(flow.Window0, Is.True);
+        }
+
+        Assert.That(device.GetStatistics().NativeBytes - before, Is.LessThan(2 * options.ReceiveWindow), "memory");
+        upstream.Stopped = false;
+        await swarm.WaitAsync(() => upstream.Received == length, "all bytes");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Convert.ToHexString(upstream.Hash()), Is.EqualTo(Convert.ToHexString(Pattern.Hash(0, length))));
+            Assert.That((flow.WasReset, device.GetStatistics().Retransmissions), Is.EqualTo((false, 0L)));
+        }
+    }
+
+    [Test]
+    [Weakness(1)]
+    public async Task Beside_an_upstream_that_never_takes_its_bytes_others_connect_and_echo_within_100_ms()
+    {
+        LoadDialer dialer = new();
+        const int others = 9;
+        (LwipDevice _, Swarm swarm) = Start(1 + others, dialer);
+        await swarm.ConnectAsync(0, 1);
+        SwarmFlow stalled = swarm.Flows[0];
+        LoadUpstream upstream = dialer.Upstreams[0];
+        upstream.Stopped = true;
+        stalled.Send(10 * 1460);
+
+        List<double> handshakes = [], echoes = [];
+        for (int i = 1; i <= others; i++)
+        {
+            long started = Stopwatch.GetTimestamp();
+            swarm.Flows[i].SendSyn();
+            await swarm.WaitAsync(() => swarm.Flows[i].IsOpen, "a SYN-ACK");
+            handshakes.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            started = Stopwatch.GetTimestamp();
+            long strays = swarm.Strays;
+            swarm.Write(PacketBuilder.UdpDatagram(new IPEndPoint(IPAddress.Parse("10.9.0.2"), 7000 + i), IPEndPoint.Parse("198.51.100.1:7"), "ping"u8));
+            await swarm.WaitAsync(() => swarm.Strays > strays, "a UDP echo");
+            echoes.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        }
+
+        const long length = 3 * 1024 * 1024;
+        stalled.Send(length - (10 * 1460));
+        await swarm.WaitAsync(() => stalled.Window0, "the stalled one's closed window");
+        upstream.Stopped = false;
+        await swarm.WaitAsync(() => upstream.Received == length, "all bytes of the stalled one");
+        handshakes.Sort();
+        echoes.Sort();
+        TestContext.Out.WriteLine($"SYN-ACK after {handshakes[others / 2]:F1} ms ({handshakes[^1]:F1} at most), echo after {echoes[others / 2]:F1} ms ({echoes[^1]:F1} at most)");
+        using (Assert.EnterMultipleScope())
+        {
+            // The middle: a machine under load may hold up anybody once.
+            Assert.That(handshakes[others / 2], Is.LessThan(100), "milliseconds to a SYN-ACK");
+            Assert.That(echoes[others / 2], Is.LessThan(100), "milliseconds to an echo");
+            Assert.That(upstream.Corrupt, Is.Null);
+            Assert.That(stalled.WindowEnd - stalled.Sent, Is.Positive, "the window opened again");
+        }
+    }
+
+    private async Task<double> UsualRateAsync(int flows, long length)
+    {
+        LoadDialer dialer = new();
+        (LwipDevice _, Swarm swarm) = Start(flows, dialer);
+        await swarm.ConnectAsync();
+        long started = Stopwatch.GetTimestamp();
+        foreach (LoadUpstream upstream in dialer.Upstreams.Values)
+            upstream.Send(length);
+        await swarm.WaitAsync(() => swarm.All(flow => flow.Received == length), "all bytes", 60);
+        return RateOf(flows * length, started);
+    }
+
+    private static double RateOf(long bytes, long started) => bytes / Stopwatch.GetElapsedTime(started).TotalSeconds / (1024 * 1024);
 
     /// <summary>Waits until a number stays the same, and returns it.</summary>
     private static async Task<long> SettleAsync(Func<long> number)

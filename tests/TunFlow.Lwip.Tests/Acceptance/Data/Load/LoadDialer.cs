@@ -13,6 +13,9 @@ internal sealed class LoadDialer : IStreamDialer
     /// <summary>Whether upstreams echo.</summary>
     public bool Echoes { get; init; }
 
+    /// <summary>Whether upstreams compute the SHA-256 of what they get.</summary>
+    public bool Hashes { get; init; }
+
     /// <summary>Whether writes to the upstreams of new connections wait.</summary>
     public bool Stopped { get; set; }
 
@@ -30,7 +33,7 @@ internal sealed class LoadDialer : IStreamDialer
         int client = IndexOf(((IPEndPoint)remote).Address);
         if (Delay is { } delay)
             await delay(cancellationToken);
-        LoadUpstream upstream = new(client) { Echoes = Echoes, Stopped = Stopped };
+        LoadUpstream upstream = new(client, Hashes) { Echoes = Echoes, Stopped = Stopped };
         Upstreams[client] = upstream;
         return upstream;
     }

@@ -1,16 +1,18 @@
 using System.Net;
+using System.Security.Cryptography;
 using TunFlow.Network;
 
 namespace TunFlow.Lwip.Tests.Acceptance.Data.Load;
 
 /// <summary>An upstream that makes and verifies a <see cref="Pattern"/>, or echoes; nothing is allocated per call.</summary>
-internal sealed class LoadUpstream(int stream) : StreamConnection
+internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConnection
 {
     private const int Room = 64 * 1024;
 
     private readonly AsyncSignal _readable = new();
     private readonly AsyncSignal _writable = new();
     private readonly Lock _lock = new();
+    private readonly IncrementalHash? _hash = hashes ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     private byte[]? _echo;
     private int _echoed;
     private long _toSend;
@@ -50,6 +52,13 @@ internal sealed class LoadUpstream(int stream) : StreamConnection
             Volatile.Write(ref _stopped, value);
             _writable.Set();
         }
+    }
+
+    /// <summary>SHA-256 of what was received so far.</summary>
+    public byte[] Hash()
+    {
+        lock (_lock)
+            return _hash!.GetCurrentHash();
     }
 
     /// <summary>Sends so many bytes more.</summary>
@@ -173,6 +182,7 @@ internal sealed class LoadUpstream(int stream) : StreamConnection
             ReadOnlySpan<byte> taken = buffer.Span[..length];
             if (Corrupt is null && !Pattern.Matches(taken, stream, Received))
                 Corrupt = Received;
+            _hash?.AppendData(taken);
             if (Echoes)
             {
                 taken.CopyTo((_echo ??= new byte[Room]).AsSpan(_echoed));

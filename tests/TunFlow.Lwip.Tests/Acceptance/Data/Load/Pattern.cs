@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace TunFlow.Lwip.Tests.Acceptance.Data.Load;
 
 /// <summary>Streams of bytes of which each place can be told from every other, made and verified without allocation.</summary>
@@ -31,6 +33,20 @@ internal static class Pattern
         }
 
         return true;
+    }
+
+    /// <summary>SHA-256 of the stream's first bytes.</summary>
+    public static byte[] Hash(int stream, long length)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (long offset = 0; offset < length;)
+        {
+            ReadOnlySpan<byte> part = From(stream, offset, (int)Math.Min(Period, length - offset));
+            hash.AppendData(part);
+            offset += part.Length;
+        }
+
+        return hash.GetHashAndReset();
     }
 
     private static ReadOnlySpan<byte> From(int stream, long offset, int most)

@@ -56,6 +56,16 @@ internal sealed class SwarmFlow(Swarm swarm, int index)
     /// <summary>Segments of data that one acknowledgment answers; 0: none.</summary>
     public int AcknowledgeEvery { get; set; } = 2;
 
+    /// <summary>The other side's window is closed, and everything in it was sent.</summary>
+    public bool Window0
+    {
+        get
+        {
+            lock (_lock)
+                return IsOpen && Acknowledged == _sent && WindowEnd == _sent;
+        }
+    }
+
     /// <summary>What it announced has no room for a whole segment.</summary>
     public bool WindowIsUsed => Volatile.Read(ref _rightEdge) - Received < Mss;
 
@@ -107,6 +117,13 @@ internal sealed class SwarmFlow(Swarm swarm, int index)
     {
         lock (_lock)
             SendPacket(TcpFlags.Rst | TcpFlags.Ack, _sentBase + (uint)_sent + (_finSent ? 1u : 0), _expected, default, 0);
+    }
+
+    /// <summary>A window probe as kernels send it: the byte before the next one, of no length.</summary>
+    public void SendProbe()
+    {
+        lock (_lock)
+            SendPacket(TcpFlags.Ack, _sentBase + (uint)_sent - 1, _expected, default, 0);
     }
 
     public void SendAcknowledgment()
