@@ -72,6 +72,9 @@ internal sealed class SwarmFlow(Swarm swarm, int index)
     /// <summary>Told of each piece of data, on the reader's thread, with the number of bytes so far.</summary>
     public Action<SwarmFlow>? OnData { get; set; }
 
+    /// <summary>Called once, behind the packet that is being handled and its acknowledgment.</summary>
+    public Action? AfterPacket { get; set; }
+
     public long Sent => _sent;
 
     /// <summary>The next connection comes from another port.</summary>
@@ -135,6 +138,16 @@ internal sealed class SwarmFlow(Swarm swarm, int index)
     internal ushort Port => _port;
 
     internal void Handle(ReadOnlySpan<byte> packet)
+    {
+        HandleLocked(packet);
+        if (AfterPacket is { } next)
+        {
+            AfterPacket = null;
+            next();
+        }
+    }
+
+    private void HandleLocked(ReadOnlySpan<byte> packet)
     {
         lock (_lock)
         {
