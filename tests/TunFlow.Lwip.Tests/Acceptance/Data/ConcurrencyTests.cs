@@ -89,13 +89,19 @@ internal sealed class ConcurrencyTests : LoadFixture
         return (Process.GetCurrentProcess().TotalProcessorTime - start).TotalMicroseconds / Many;
     }
 
-    /// <summary>The upstreams belong to the test: what they and their table take.</summary>
+    /// <summary>The upstreams belong to the test: what they, their reads and their table take.</summary>
     private static long SizeOfFakes()
     {
         LoadDialer dialer = new();
         long before = GC.GetTotalMemory(forceFullCollection: true);
         for (int i = 0; i < Many; i++)
-            dialer.Upstreams[i] = new LoadUpstream(i);
+        {
+            LoadUpstream upstream = new(i);
+            dialer.Upstreams[i] = upstream;
+            // A pending read, as each of them has.
+            _ = upstream.ReadAsync(Memory<byte>.Empty).AsTask();
+        }
+
         long size = GC.GetTotalMemory(forceFullCollection: true) - before;
         GC.KeepAlive(dialer);
         return size;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using TunFlow.Network;
 
@@ -88,6 +89,7 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
 
     public override Task WritesClosed => Task.CompletedTask;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         int length;
@@ -96,6 +98,7 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
         return length;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (!TryWrite(ref buffer))
