@@ -172,8 +172,15 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
   tf.challenge = (parsed->tcp_flags & (TCP_RST | TCP_SYN)) != 0;
   flow->last_active = tf.now;
   flow->keepalives = 0;
+  int was_open = flow->state == TF_OPEN;
+  if (was_open) {
+    tf_recovery_before(flow, tcp, parsed->payload - parsed->transport);
+  }
   tf_flow_mount(flow);
   tf_inject_tcp(parsed->ip, parsed->transport, segment);
+  if (was_open) {
+    tf_recovery_after(flow);
+  }
   tf_flow_unmount();
   tf.challenge = 0;
   tf_flow_settle(flow);

@@ -133,6 +133,15 @@ typedef struct tf_flow {
   tf_piece *send_head, *send_tail, *send_cursor;
   tf_block *tail_block;     /* where copied writes collect */
   uint32_t tail_used;
+  /* loss recovery; times in microseconds */
+  uint64_t rto_at;      /* 0 = off */
+  uint64_t rtt_since;
+  uint32_t rtt_sequence;
+  uint32_t srtt, rttvar, rto; /* rto 0 = nothing was measured yet */
+  uint32_t recover;     /* the end of what was in flight when a loss was noticed */
+  uint8_t recovering;
+  uint8_t rto_backoff;
+  uint8_t rtt_timing;
   /* pending */
   uint8_t *syn;
   uint32_t syn_length;
@@ -261,6 +270,9 @@ struct tf_globals {
 
   tf_flow *accepting;       /* whose SYN lwIP is being given */
   const struct tcp_pcb *output_pcb; /* whose segment lwIP is writing out */
+  uint32_t ack_before;      /* of the flow whose segment lwIP is being given */
+  uint32_t window_before;
+  int ack_selective;        /* its segment has SACK blocks */
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
   uint8_t assert_failed;
   tf_bucket icmp_bucket, challenge_bucket, syn_bucket;
@@ -342,6 +354,13 @@ void tf_send_settle(tf_flow *flow);
 void tf_send_free(tf_flow *flow);
 tf_block *tf_send_block_at(tf_flow *flow, const uint8_t *data);
 uint32_t tf_send_room(const tf_flow *flow);
+
+/* ---- recovery.c */
+void tf_recovery_sent(tf_flow *flow, uint32_t sequence, int repeated);
+void tf_recovery_arm(tf_flow *flow);
+void tf_recovery_timeout(tf_flow *flow);
+void tf_recovery_before(tf_flow *flow, const uint8_t *tcp, uint32_t header);
+void tf_recovery_after(tf_flow *flow);
 
 /* ---- filter.c */
 int tf_source_allowed(uint32_t family, const uint8_t *address);
