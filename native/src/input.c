@@ -180,6 +180,8 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
   tf_inject_tcp(parsed->ip, parsed->transport, segment);
   if (was_open) {
     tf_recovery_after(flow);
+  } else {
+    tf_recovery_opened(flow);
   }
   tf_flow_unmount();
   tf.challenge = 0;

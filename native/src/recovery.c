@@ -60,6 +60,13 @@ static void measure(tf_flow *flow) {
   flow->rto = rto < LEAST_RTO ? LEAST_RTO : rto > LONGEST_RTO ? LONGEST_RTO : rto;
 }
 
+/* The handshake is the first round trip, unless the SYN-ACK was repeated. */
+void tf_recovery_opened(tf_flow *flow) {
+  if (flow->state == TF_OPEN && flow->pcb != NULL) {
+    measure(flow);
+  }
+}
+
 /* ---- the timer */
 
 static uint64_t timeout_of(const tf_flow *flow) {
