@@ -102,32 +102,36 @@ void tf_recovery_timeout(tf_flow *flow) {
   flow->rto_backoff += flow->rto_backoff < 32;
   flow->rto_at = tf.now + timeout_of(flow);
   tf_flow_mount(flow);
-  if (tcp_rexmit_rto_prepare(pcb) == ERR_OK) {
-    /* Those that the peer has stay behind; both lists remain in order. */
-    struct tcp_seg **place = &pcb->unsent, **kept = &pcb->unacked;
-    while (*place != NULL) {
-      struct tcp_seg *segment = *place;
-      if ((segment->flags & SEG_SACKED) == 0) {
-        segment->flags |= TCP_SEQ_LT(segment_start(segment), pcb->rto_end) ? SEG_REPEATED : 0u;
-        place = &segment->next;
-        continue;
-      }
-      *place = segment->next;
-      segment->next = NULL;
-      *kept = segment;
-      kept = &segment->next;
+  /* Not tcp_rexmit_rto_prepare(): it puts one list in front of the other, and
+   * what the peer has stays behind, between segments that wait to be repeated. */
+  struct tcp_seg **place = &pcb->unsent;
+  for (struct tcp_seg **link = &pcb->unacked; *link != NULL;) {
+    struct tcp_seg *segment = *link;
+    if ((segment->flags & SEG_SACKED) != 0) {
+      link = &segment->next;
+      continue;
     }
-    tcpwnd_size_t window = LWIP_MIN(pcb->cwnd, pcb->snd_wnd);
-    if (flow->rto_backoff == 1) {
-      pcb->ssthresh = LWIP_MAX(window / 2, 2u * pcb->mss);
+    *link = segment->next;
+    segment->flags |= SEG_REPEATED;
+    while (*place != NULL && TCP_SEQ_LT(segment_start(*place), segment_start(segment))) {
+      place = &(*place)->next;
     }
-    pcb->cwnd = pcb->mss;
-    pcb->bytes_acked = 0;
-    pcb->rtime = 0;
-    pcb->dupacks = 0;
-    tcp_clear_flags(pcb, TF_INFR);
-    tcp_rexmit_rto_commit(pcb);
+    segment->next = *place;
+    *place = segment;
+    place = &segment->next;
   }
+  tcp_set_flags(pcb, TF_RTO);
+  tcp_clear_flags(pcb, TF_INFR);
+  pcb->rto_end = pcb->snd_nxt;
+  pcb->rttest = 0;
+  if (flow->rto_backoff == 1) {
+    pcb->ssthresh = LWIP_MAX(LWIP_MIN(pcb->cwnd, pcb->snd_wnd) / 2, 2u * pcb->mss);
+  }
+  pcb->cwnd = pcb->mss;
+  pcb->bytes_acked = 0;
+  pcb->rtime = 0;
+  pcb->dupacks = 0;
+  tcp_rexmit_rto_commit(pcb);
   tf_flow_unmount();
   tf_flow_settle(flow);
 }

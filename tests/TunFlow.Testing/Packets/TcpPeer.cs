@@ -209,7 +209,13 @@ public sealed class TcpPeer
         ReadOnlySpan<byte> payload = packet.Payload.Span;
         bool fin = (packet.Flags & TcpFlags.Fin) != 0;
         if (payload.IsEmpty && !fin)
+        {
+            // A keep-alive probe (RFC 9293 section 3.8.4).
+            if (packet.Sequence == _expected - 1)
+                SendAcknowledgment();
             return;
+        }
+
         if (packet.Sequence != _expected)
         {
             Retransmissions++;
