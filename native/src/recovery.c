@@ -17,6 +17,10 @@
  */
 #include "tf_internal.h"
 
+#ifndef TF_UNCURE_RECOVERY
+#define TF_UNCURE_RECOVERY 0
+#endif
+
 #define SEG_SACKED 0x80u
 #define SEG_REPEATED 0x40u
 
@@ -77,7 +81,7 @@ static uint64_t timeout_of(const tf_flow *flow) {
 /* After every visit to lwIP. The timer's place in the heap only ever moves
  * nearer; who comes too early looks again. */
 void tf_recovery_arm(tf_flow *flow) {
-  if (flow->state != TF_OPEN || flow->pcb->unacked == NULL || flow->pcb->persist_backoff != 0) {
+  if (TF_UNCURE_RECOVERY || flow->state != TF_OPEN || flow->pcb->unacked == NULL || flow->pcb->persist_backoff != 0) {
     flow->rto_at = 0;
     return;
   }
@@ -235,7 +239,7 @@ static void recover_selectively(tf_flow *flow) {
 /* After lwIP has seen it, mounted. */
 void tf_recovery_after(tf_flow *flow) {
   struct tcp_pcb *pcb = flow->pcb;
-  if (pcb == NULL || flow->state != TF_OPEN || pcb->state == TIME_WAIT) {
+  if (TF_UNCURE_RECOVERY || pcb == NULL || flow->state != TF_OPEN || pcb->state == TIME_WAIT) {
     return;
   }
   int advanced = pcb->lastack != tf.ack_before;
