@@ -229,6 +229,7 @@ void tf_flow_settle(tf_flow *flow) {
     }
   }
   tf_flow_set_busy(flow, needs_ticks(flow));
+  tf_recovery_arm(flow);
 }
 
 /* RST to the peer (nothing in TIME_WAIT) and the end of the control block. */

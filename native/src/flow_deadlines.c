@@ -53,6 +53,9 @@ void tf_flow_schedule(tf_flow *flow) {
     default:
       break;
   }
+  if (flow->state == TF_OPEN && flow->rto_at != 0 && flow->rto_at < deadline) {
+    deadline = flow->rto_at;
+  }
   if (deadline == TF_NO_DEADLINE) {
     tf_timer_disarm(&flow->timer);
   } else {
@@ -114,5 +117,12 @@ void tf_flow_expire(tf_flow *flow) {
     default:
       return;
   }
+  int lost = flow->state == TF_OPEN && flow->rto_at != 0 && tf.now >= flow->rto_at;
+  if (lost) {
+    flow->rto_at = 0;
+  }
   tf_flow_schedule(flow);
+  if (lost) {
+    tf_recovery_timeout(flow);
+  }
 }

@@ -161,8 +161,17 @@ static int segment_for(tf_flow *flow, const tf_parsed *parsed, tf_block *block) 
   tf.answers_ack = (parsed->tcp_flags & TCP_ACK) != 0;
   flow->last_active = tf.now;
   flow->keepalives = 0;
+  int was_open = flow->state == TF_OPEN;
+  if (was_open) {
+    tf_recovery_before(flow, tcp, parsed->payload - parsed->transport);
+  }
   tf_flow_mount(flow);
   tf_inject_tcp(parsed->ip, parsed->transport, segment);
+  if (was_open) {
+    tf_recovery_after(flow);
+  } else {
+    tf_recovery_opened(flow);
+  }
   tf_flow_unmount();
   tf.challenge = 0;
   tf.answers_ack = 0;

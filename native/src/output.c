@@ -14,9 +14,13 @@
 u32_t *tf_note_output(const struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options) {
   tf.output_pcb = pcb;
   /* Only segments from the queue: probes and keep-alives repeat numbers, too. */
-  if (pcb != NULL && pcb->unsent != NULL && pcb->unsent->tcphdr == header &&
-      TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt)) {
-    tf.stats.retransmissions++;
+  if (pcb != NULL && pcb->unsent != NULL && pcb->unsent->tcphdr == header) {
+    uint32_t sequence = lwip_ntohl(header->seqno);
+    int repeated = TCP_SEQ_LT(sequence, pcb->snd_nxt);
+    tf.stats.retransmissions += (uint64_t)repeated;
+    if (pcb->ext_args[0].data != NULL) {
+      tf_recovery_sent(pcb->ext_args[0].data, sequence, repeated);
+    }
   }
   if (pcb != NULL && (TCPH_FLAGS(header) & TCP_SYN) != 0) {
     /* Also of a SYN-ACK sent again by a timer. MSS is the first option. */

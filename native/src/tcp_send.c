@@ -58,14 +58,30 @@ static uint32_t oldest_sequence(const struct tcp_pcb *pcb) {
   return oldest;
 }
 
+/* What a flow may hold. From half of the stack's budget on it falls with the
+ * square of what is left, so that flows whose applications don't read cannot
+ * take all of it and leave nothing to those that do. */
+static uint32_t send_limit(void) {
+  uint64_t used = atomic_load_explicit(&tf_common_budgets[tf.index].used, memory_order_relaxed);
+  uint64_t half = tf.config.max_bytes / 2;
+  uint64_t left = used < tf.config.max_bytes ? tf.config.max_bytes - used : 0;
+  if (left >= half) {
+    return tf.config.send_buffer;
+  }
+  double share = (double)left / (double)half;
+  uint32_t limit = (uint32_t)(tf.config.send_buffer * share * share);
+  return limit < TF_LEAST_SEND ? TF_LEAST_SEND : limit;
+}
+
 uint32_t tf_send_room(const tf_flow *flow) {
   const struct tcp_pcb *pcb = flow->pcb;
   uint32_t queued = pcb->snd_lbb - pcb->lastack;
+  uint32_t limit = send_limit();
   /* Leave room in the segment queue for what one write may add. */
-  if (queued >= tf.config.send_buffer || pcb->snd_queuelen > TCP_SND_QUEUELEN - 2048) {
+  if (queued >= limit || pcb->snd_queuelen > TCP_SND_QUEUELEN - 2048) {
     return 0;
   }
-  return LWIP_MIN(tf.config.send_buffer - queued, pcb->snd_buf);
+  return LWIP_MIN(limit - queued, pcb->snd_buf);
 }
 
 /* What is allocated for bytes not yet acknowledged. A block that two flows
@@ -83,6 +99,9 @@ uint32_t tf_send_bytes(const tf_flow *flow) {
   return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
+/* Room worth waking a writer for. */
+static int room_suffices(uint32_t room) { return room >= send_limit() / 4; }
+
 /* Bytes were acknowledged. */
 void tf_send_settle(tf_flow *flow) {
   flow->acked = 0;
@@ -93,7 +112,7 @@ void tf_send_settle(tf_flow *flow) {
   if (flow->send_head == NULL) {
     drop_tail_block(flow); /* no idle flow holds a buffer */
   }
-  if (flow->want_write && tf_send_room(flow) >= tf.config.send_buffer / 4) {
+  if (flow->want_write && room_suffices(tf_send_room(flow))) {
     flow->want_write = 0;
     tf_flow_signal(flow, TF_EVENT_WRITABLE);
   }
@@ -270,6 +289,10 @@ static int32_t op_flow_writable(uint64_t id) {
     return status;
   }
   uint32_t room = tf_send_room(flow);
+  /* A little room is none while acknowledgments are on their way that make more. */
+  if (!room_suffices(room) && flow->pcb->unacked != NULL) {
+    room = 0;
+  }
   flow->want_write |= room == 0;
   return (int32_t)room;
 }

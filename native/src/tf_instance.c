@@ -53,6 +53,7 @@
 #include "tcp_open.c"
 #include "tcp_receive.c"
 #include "tcp_send.c"
+#include "recovery.c"
 #include "filter.c"
 #include "acceptance.c"
 #include "input.c"

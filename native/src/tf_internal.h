@@ -43,6 +43,8 @@
 #define TF_SESSION_BIT (1ull << 56)
 /* Below this, segments are mostly headers (and lwIP's arithmetic gets thin). */
 #define TF_MIN_MSS 88
+/* What a flow may always hold on its way to the application. */
+#define TF_LEAST_SEND 16384u
 
 typedef struct tf_key {
   uint8_t source[16];
@@ -131,6 +133,15 @@ typedef struct tf_flow {
   tf_piece *send_head, *send_tail, *send_cursor;
   tf_block *tail_block;     /* where copied writes collect */
   uint32_t tail_used;
+  /* loss recovery; times in microseconds */
+  uint64_t rto_at;      /* 0 = off */
+  uint64_t rtt_since;
+  uint32_t rtt_sequence;
+  uint32_t srtt, rttvar, rto; /* rto 0 = nothing was measured yet */
+  uint32_t recover;     /* the end of what was in flight when a loss was noticed */
+  uint8_t recovering;
+  uint8_t rto_backoff;
+  uint8_t rtt_timing;
   /* pending */
   uint8_t *syn;
   uint32_t syn_length;
@@ -265,6 +276,9 @@ struct tf_globals {
 
   tf_flow *accepting;       /* whose SYN lwIP is being given */
   const struct tcp_pcb *output_pcb; /* whose segment lwIP is writing out */
+  uint32_t ack_before;      /* of the flow whose segment lwIP is being given */
+  uint32_t window_before;
+  int ack_selective;        /* its segment has SACK blocks */
   uint8_t challenge;        /* pure ACKs now are challenge ACKs (RFC 5961 7) */
   uint8_t answers_ack;      /* the segment that lwIP is being given has an ACK */
   uint8_t assert_failed;
@@ -355,6 +369,14 @@ void tf_send_free(tf_flow *flow);
 tf_block *tf_send_block_at(tf_flow *flow, const uint8_t *data);
 uint32_t tf_send_room(const tf_flow *flow);
 uint32_t tf_send_bytes(const tf_flow *flow);
+
+/* ---- recovery.c */
+void tf_recovery_sent(tf_flow *flow, uint32_t sequence, int repeated);
+void tf_recovery_opened(tf_flow *flow);
+void tf_recovery_arm(tf_flow *flow);
+void tf_recovery_timeout(tf_flow *flow);
+void tf_recovery_before(tf_flow *flow, const uint8_t *tcp, uint32_t header);
+void tf_recovery_after(tf_flow *flow);
 
 /* ---- filter.c */
 int tf_source_allowed(uint32_t family, const uint8_t *address);

@@ -111,6 +111,9 @@ static void tick_lwip(void) {
         flow->pcb->tmr = tcp_ticks;
       }
 #endif
+      if (flow->rto_at != 0) {
+        flow->pcb->rtime = -1; /* the flow has a finer timer (recovery.c) */
+      }
       flow->pcb->last_timer = tcp_timer_ctr; /* 8 bits: a stale one could skip this tick */
       flow->pcb->next = chain;
       chain = flow->pcb;
@@ -120,6 +123,11 @@ static void tick_lwip(void) {
   tcp_tmr();
   tcp_active_pcbs = NULL;
   tcp_tw_pcbs = NULL;
+  for (tf_flow *flow = tf.busy.next; flow != NULL; flow = flow->busy_link.next) {
+    if (flow->pcb != NULL && flow->rto_at != 0 && flow->pcb->rtime < 0) {
+      flow->pcb->rtime = 0; /* or lwIP would count no duplicate acknowledgments */
+    }
+  }
   /* Counted; which of the chained flows it was cannot be told. */
   tf.assert_failed = 0;
   tf.stats.ticks++;

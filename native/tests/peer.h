@@ -2,7 +2,7 @@
  *
  * A TCP client over the simulated link: what an application's kernel does on
  * the other side of the TUN. Written from RFC 9293 and kept simple where it may
- * be (go-back-N, no congestion control, no SACK), strict where the stack must
+ * be (go-back-N, no congestion control, SACK only where asked for), strict where the stack must
  * be right: nothing outside the offered window, no changed bytes, no retreating
  * window edge, no data after FIN.
  */
@@ -56,6 +56,7 @@ struct peer {
     peer_acks acks;
     bool silent;         /* answers nothing, sends nothing */
     bool no_probes;      /* no zero-window probes */
+    bool sack;           /* tells what it has out of order (RFC 2018) */
     uint32_t segment_min; /* payload sizes, random between the two; 0 = the MSS */
     uint32_t segment_max;
     uint32_t burst;      /* most segments in flight; 0 = no limit */

@@ -71,7 +71,21 @@ void peer_raw(peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t windo
 
 void peer_ack(peer *p)
 {
-    peer_raw(p, WIRE_ACK, p->snd_nxt, p->rcv_nxt, peer_window(p), NULL, 0);
+    if (!p->sack || p->range_count == 0) {
+        peer_raw(p, WIRE_ACK, p->snd_nxt, p->rcv_nxt, peer_window(p), NULL, 0);
+        return;
+    }
+    wire w = peer_wire(p, WIRE_ACK, p->snd_nxt, p->rcv_nxt, peer_window(p));
+    /* The youngest first (RFC 2018 4): it stands at the end. */
+    uint32_t blocks = p->range_count < 4 ? p->range_count : 4;
+    w.options[0] = 5;
+    w.options[1] = (uint8_t)(2 + 8 * blocks);
+    for (uint32_t i = 0; i < blocks; i++) {
+        wire_write32(w.options + 2 + 8 * i, p->ranges[p->range_count - 1 - i].begin);
+        wire_write32(w.options + 6 + 8 * i, p->ranges[p->range_count - 1 - i].end);
+    }
+    w.options_length = w.options[1];
+    transmit(p, &w);
 }
 
 void peer_connect(peer *p)

@@ -35,6 +35,7 @@ set(traps
   "UDP6_CHECKSUM udp_over_ipv6_needs_a_checksum"
   "WINDOW_UPDATE window_of_16k_reopens_at_once window_of_64k_reopens_at_once"
   "BATCH_ACK batch_is_acknowledged_at_once"
+  "RECOVERY losses_are_recovered_with_sack losses_are_recovered_without_sack retransmission_timer_follows_the_round_trip_and_doubles sack_repeats_the_lost_segments_only"
   "SMALL_SEGMENTS one_byte_segments_stay_under_the_cap")
 
 file(GENERATE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/trap-objects.txt"

@@ -18,7 +18,7 @@ internal sealed unsafe class BorrowedChunks
 
     private readonly LwipFlow _flow;
     private readonly NativeMemory _window = new();
-    private readonly TfSlice[] _slices = new TfSlice[NativeMethods.TF_MAX_SLICES];
+    private TfSlice[] _slices = [];
     private byte[]? _gathered;
     private int _next;
     private int _count;
@@ -39,10 +39,15 @@ internal sealed unsafe class BorrowedChunks
         {
             _next = 0;
             _count = 0;
-            if (_flow.Borrow(_slices, out int count, out end) == 0)
+            Span<TfSlice> shown = stackalloc TfSlice[NativeMethods.TF_MAX_SLICES];
+            if (_flow.Borrow(shown, out int count, out end) == 0)
                 return default;
             end = false;
             _count = count;
+            // A flow over which nothing was sent holds no room for pieces.
+            if (_slices.Length == 0)
+                _slices = new TfSlice[NativeMethods.TF_MAX_SLICES];
+            shown[..count].CopyTo(_slices);
         }
 
         ReadOnlyMemory<byte> chunk = _next + 1 == _count || _slices[_next].Length >= DirectWrite ? ShowSlice() : Gather();

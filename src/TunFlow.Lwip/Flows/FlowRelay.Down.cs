@@ -45,9 +45,10 @@ internal sealed partial class FlowRelay
                 return Broken(exception);
             }
 
+            int room;
             try
             {
-                while (_flow.Writable() == 0)
+                while ((room = _flow.Writable()) == 0)
                     await _flow.WaitWritableAsync(CancellationToken.None).ConfigureAwait(false);
             }
             catch (NetworkException)
@@ -57,6 +58,8 @@ internal sealed partial class FlowRelay
 
             if (!upstream.CanWaitForData)
                 _blockSize = Math.Min(_blockSize, FirstBlock); // held for as long as the upstream is silent
+            // No more than what the flow may hold: a rest would wait in a block beside it.
+            _blockSize = Math.Min(_blockSize, Math.Max(room, SmallestBlock));
             if (!AllocateBlock())
             {
                 // Little may be left, and a thousand flows that ask every few milliseconds would be a load of their own.

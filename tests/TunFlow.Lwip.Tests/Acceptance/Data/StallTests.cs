@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using TunFlow.Lwip.Tests.Acceptance.Data.Load;
+using TunFlow.Testing;
+
+namespace TunFlow.Lwip.Tests.Acceptance.Data;
+
+/// <summary>No wake-up is ever lost: a transfer goes on, however busy the processors are.</summary>
+[TestFixture]
+[NonParallelizable]
+internal sealed class StallTests : LoadFixture
+{
+    [Test]
+    [Weakness(3)]
+    public async Task A_download_beside_busy_threads_has_no_gap_of_250_ms()
+    {
+        int rounds = Campaign.Rounds(1, 20);
+        long length = Campaign.Rounds(200, 500) * 1024L * 1024;
+        for (int round = 1; round <= rounds; round++)
+        {
+            LoadDialer dialer = new();
+            (LwipDevice device, Swarm swarm) = Start(1, dialer);
+            await swarm.ConnectAsync();
+            SwarmFlow flow = swarm.Flows[0];
+            long last = Stopwatch.GetTimestamp(), started = last;
+            double longest = 0;
+            flow.OnData = _ =>
+            {
+                long now = Stopwatch.GetTimestamp();
+                longest = Math.Max(longest, Stopwatch.GetElapsedTime(last, now).TotalMilliseconds);
+                last = now;
+            };
+            await UnderContentionAsync(async () =>
+            {
+                dialer.Upstreams[0].Send(length);
+                await swarm.WaitAsync(() => flow.Received == length, "all bytes", 300);
+            });
+            TestContext.Out.WriteLine($"{length >> 20} MiB in {Stopwatch.GetElapsedTime(started).TotalSeconds:F1} s, longest gap {longest:F0} ms");
+            swarm.AssertIntact();
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(longest, Is.LessThan(250), "the longest gap in milliseconds");
+                Assert.That(device.GetStatistics().Retransmissions, Is.Zero);
+            }
+        }
+    }
+}
