@@ -1,0 +1,111 @@
+"""The figures of a campaign, as text and as the section of docs/robustness.md between its markers."""
+
+import collections
+import os
+import platform
+import re
+import subprocess
+
+BEGIN = "<!-- campaign: written by ./build.sh campaign --report -->"
+END = "<!-- end of campaign -->"
+
+
+def write(state, file):
+    text = file.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise SystemExit(f"campaign: {file.name} needs one '{BEGIN}' and then one '{END}'")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    file.write_text(f"{before}{BEGIN}\n{summary(state)}\n{END}{after}")
+    print(f"campaign: wrote {file}")
+
+
+def summary(state):
+    lines = [f"Machine: {machine()}.", "", "| stage | done | time | result |", "|---|---|---|---|"]
+    for name, row in (("fuzz", fuzz), ("packets", packets), ("storm", tests), ("churn", tests)):
+        stage = state.stages.get(name)
+        lines.append(f"| {name} | {' | '.join(row(stage) if stage else ('not run', '', ''))} |")
+    findings = state.stages.get("fuzz", {}).get("findings", [])
+    if findings:
+        lines += ["", "| found by fuzzing | after | state |", "|---|---|---|"]
+        lines += [f"| {finding['what']} ({finding['variant']}) | {minutes(finding['seconds'])} | {finding['status']} |"
+                  for finding in findings]
+    long = [(unit, test) for name in ("storm", "churn") for unit, one in sorted(state.stages.get(name, {}).get("units", {}).items())
+            for test in one["tests"] if test["seconds"] >= 1]
+    if long:
+        lines += ["", "| test | time | result |", "|---|---|---|"]
+        lines += [f"| {short(test['name'])} ({unit}) | {test['seconds']:.0f} s | {test['outcome'].lower()} |" for unit, test in long]
+    figures = [figure for name in ("packets", "storm", "churn") for one in state.stages.get(name, {}).get("units", {}).values()
+               for figure in one.get("figures", [])]
+    if figures:
+        lines += ["", "| figure | least | most | sum | runs |", "|---|---|---|---|---|"]
+        lines += [f"| {name} | {number(min(values))} | {number(max(values))} | {number(sum(values))} | {len(values)} |"
+                  for name, values in gather(figures).items()]
+    return "\n".join(lines)
+
+
+def fuzz(stage):
+    counters = collections.defaultdict(int, stage.get("counters", {}))
+    open_ones = sum(finding["status"] == "open" for finding in stage["findings"])
+    return (f"{counters['programs']:,} programs with {counters['packets']:,} packets and {counters['calls']:,} calls, "
+            f"{counters['reactions']:,} of them at an event; {counters['last_instance']:,} programs on the last stack instance; "
+            f"{stage.get('corpus', 0):,} inputs beyond the seeds",
+            ", ".join(f"{minutes(seconds)} {'with assertions' if name == 'fuzz' else 'without assertions'}"
+                      for name, seconds in stage["seconds"].items()),
+            f"{len(stage['findings'])} findings, {open_ones} open{revisions(stage.get('revisions', []))}")
+
+
+def packets(stage):
+    units = stage.get("units", {}).values()
+    sent = sum(figure["value"] for unit in units for figure in unit.get("figures", []) if figure["name"] == "random packets")
+    return (f"{number(sent)} packets in {len(units)} chunks", minutes(sum(unit["seconds"] for unit in units)), outcome(stage))
+
+
+def tests(stage):
+    units = stage.get("units", {}).values()
+    count = sum(test["outcome"] == "Passed" for unit in units for test in unit["tests"])
+    return f"{count} tests passed in {len(units)} runs", minutes(sum(unit["seconds"] for unit in units)), outcome(stage)
+
+
+def outcome(stage):
+    units = stage.get("units", {}).values()
+    failed = [test["name"] for unit in units for test in unit["tests"] if test["outcome"] not in ("Passed", "NotExecuted")]
+    broken = sum(not unit["passed"] and all(test["outcome"] in ("Passed", "NotExecuted") for test in unit["tests"]) for unit in units)
+    text = f"{len(failed)} failures" if failed else "no failure"
+    if broken:
+        text += f", {broken} runs that did not end"
+    return text + revisions(sorted({unit["revision"] for unit in units if "revision" in unit}))
+
+
+def revisions(known):
+    return f" (revision {', '.join(known)})" if known else ""
+
+
+def gather(figures):
+    values = collections.defaultdict(list)
+    for figure in figures:
+        values[figure["name"]].append(figure["value"])
+    return values
+
+
+def number(value):
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def minutes(seconds):
+    return f"{seconds / 60:.1f} min" if seconds < 36000 else f"{seconds / 3600:.1f} h"
+
+
+def short(name):
+    return re.sub(r"^TunFlow\.(\w+\.)*?Tests\.", "", name)
+
+
+def machine():
+    def first_line(*command):
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        except (OSError, subprocess.CalledProcessError, IndexError):
+            return f"{command[0]} unknown"
+
+    return (f"{os.cpu_count()} cores ({platform.machine()}), Linux {platform.release().split('-')[0]}, "
+            f"{first_line('clang-14', '--version').strip()}, .NET {first_line('dotnet', '--version')}")
