@@ -193,12 +193,18 @@ void seeds_of_fragments(const char *directory)
         run_timers(40);
         save(directory, "pieces", i);
     }
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < 4; i++) {
         begin_more(1, 0, 1);
-        for (uint32_t j = 0; j < 400; j++) {
-            fragment(i, 0, size_9000, j & 3, 3 * (j >> 2) + 1, 0);
+        for (uint32_t j = 0; j < (i & 2 ? 260 : 400); j++) {
+            if (i & 2) {
+                fragment_of(i & 1, 0, 11000, 0, j, 0);
+            } else {
+                fragment(i & 1, 0, size_9000, j & 3, 3 * (j >> 2) + 1, 0);
+            }
         }
-        fragment(i, 16, size_1460, 3, 0, 24);
+        /* All in one piece, which over IPv6 may be marked as a fragment all the same (RFC 6946). */
+        fragment(i & 1, 0, size_100, 1, 0, 255);
+        fragment(i & 1, 16, size_1460, 3, 0, 24);
         run_timers(40);
         save(directory, "too-many-pieces", i);
     }

@@ -155,6 +155,18 @@ void fragment(uint32_t tuple, uint32_t how, uint32_t size, uint32_t id, uint32_t
     put(mtu);
 }
 
+void fragment_of(uint32_t tuple, uint32_t how, uint32_t count, uint32_t id, uint32_t index, uint32_t mtu)
+{
+    put(OPERATION_FRAGMENT);
+    put(tuple);
+    put(how);
+    put(0xC0);
+    put16(count);
+    put(id);
+    put(index);
+    put(mtu);
+}
+
 void write_size(uint32_t index, uint32_t size, uint32_t more)
 {
     flow(index, write_it + more);

@@ -61,6 +61,8 @@ void run_timers(uint32_t times);
 void react(uint32_t event, uint32_t what, uint32_t first, uint32_t second);
 /* Piece `index` (or all, from the first) of a datagram or segment cut to 64 + 8 * `mtu` bytes. */
 void fragment(uint32_t tuple, uint32_t how, uint32_t size, uint32_t id, uint32_t index, uint32_t mtu);
+/* The same with any number of bytes in all. */
+void fragment_of(uint32_t tuple, uint32_t how, uint32_t bytes, uint32_t id, uint32_t index, uint32_t mtu);
 void write_size(uint32_t index, uint32_t size, uint32_t more);
 void open_flow(uint32_t tuple, uint32_t index);
 void close_flow(uint32_t index);
