@@ -3,6 +3,7 @@ take turns on one growing corpus."""
 
 import pathlib
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -25,6 +26,7 @@ def run(arguments, state, root):
     stage = state.stage("fuzz")
     stage.setdefault("seconds", {name: 0.0 for name in VARIANTS})
     stage.setdefault("findings", [])
+    stage.setdefault("cpu", 0.0)
     stage["target"] = max(stage.get("target", 0), arguments.fuzz_seconds)
     corpus = state.directory / "corpus"
     corpus.mkdir(exist_ok=True)
@@ -61,6 +63,7 @@ def one_slice(state, stage, name, program, corpus, seeds, seconds):
     command = [program, f"-max_total_time={max(1, int(seconds))}", *LIMITS, "-print_final_stats=1",
                f"-artifact_prefix={state.directory}/findings/", corpus, seeds]
     environment = {"TUNFLOW_FUZZ_COUNTERS": str(state.directory / "fuzz.counters"), "PATH": "/usr/bin:/bin"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(log, "w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         last = time.monotonic()
@@ -76,6 +79,9 @@ def one_slice(state, stage, name, program, corpus, seeds, seconds):
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            # On a busy machine an hour may be much less than an hour's work.
+            used = resource.getrusage(resource.RUSAGE_CHILDREN)
+            stage["cpu"] += used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
             state.save()
     if process.returncode == 0:
         return None

@@ -51,7 +51,7 @@ def fuzz(stage):
             f"{counters['reactions']:,} of them at an event; {counters['last_instance']:,} programs on the last stack instance; "
             f"{stage.get('corpus', 0):,} inputs beyond the seeds",
             ", ".join(f"{minutes(seconds)} {'with assertions' if name == 'fuzz' else 'without assertions'}"
-                      for name, seconds in stage["seconds"].items()),
+                      for name, seconds in stage["seconds"].items()) + f"; {minutes(stage.get('cpu', 0))} of processor",
             f"{len(stage['findings'])} findings, {open_ones} open{revisions(stage.get('revisions', []))}")
 
 

@@ -7,7 +7,7 @@ namespace TunFlow.Api.Tests;
 [TestFixture]
 public sealed partial class RepositoryTextTests
 {
-    private static readonly string[] s_texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/performance.md", "samples/README.md"];
+    private static readonly string[] s_texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/performance.md", "docs/robustness.md", "samples/README.md"];
 
     [TestCaseSource(nameof(s_texts))]
     public void Links_lead_to_files_that_exist(string text)
@@ -133,7 +133,7 @@ public sealed partial class RepositoryTextTests
     [GeneratedRegex(@"^\| `\./build\.sh (?<command>[a-z]+)` \|", RegexOptions.Multiline)]
     private static partial Regex TableRows();
 
-    [GeneratedRegex(@"\bCampaign\.(Rounds|IsOn)\b|""TUNFLOW_CAMPAIGN""")]
+    [GeneratedRegex(@"\bCampaign\.(Rounds|IsOn)\b|""TUNFLOW_[C]AMPAIGN""")]
     private static partial Regex LongForms();
 
     [GeneratedRegex(@"^ +\[(Test|TestCase|TestCaseSource)\b", RegexOptions.Multiline)]
