@@ -64,14 +64,19 @@ def run_units(state, root, name, units):
         if result is None:
             continue
         done[unit] = result
-        state.save()
         failed |= not result["passed"]
+        stage.setdefault("failures", []).extend(
+            {"stage": name, "unit": unit, "test": test["name"], "revision": result["revision"]}
+            for test in result["tests"] if test["outcome"] not in ("Passed", "NotExecuted"))
+        state.save()
         verdict = "passed" if result["passed"] else "FAILED"
         print(f"{unit}: {verdict}, {len(result['tests'])} tests, {result['seconds']:.0f} s", flush=True)
         for test in result["tests"]:
             if test["outcome"] != "Passed":
                 print(f"  {test['outcome']}: {test['name']}\n    {test['message']}", flush=True)
-    return not failed
+    if not done:
+        print(f"campaign: no test of the stage {name} was found")
+    return bool(done) and not failed
 
 
 def run_unit(state, root, name, project, tests, environment):
@@ -79,7 +84,7 @@ def run_unit(state, root, name, project, tests, environment):
     output = os.environ.get("ArtifactsPath") or root / "build" / "managed"
     binary = root.joinpath(output, "bin", project, "release", f"{project}.dll")
     if not binary.exists():
-        return {"passed": False, "tests": [], "seconds": 0, "error": f"{project} was not built"}
+        raise SystemExit(f"campaign: {binary} was not built; ./build.sh campaign builds it")
     results = state.directory / "test-results"
     trx = results / f"{name}.trx"
     figures = results / f"{name}.figures"

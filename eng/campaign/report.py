@@ -8,6 +8,7 @@ import subprocess
 
 BEGIN = "<!-- campaign: written by ./build.sh campaign --report -->"
 END = "<!-- end of campaign -->"
+LONGEST = 12
 
 
 def write(state, file):
@@ -30,11 +31,17 @@ def summary(state):
         lines += ["", "| found by fuzzing | after | state |", "|---|---|---|"]
         lines += [f"| {finding['what']} ({finding['variant']}) | {minutes(finding['seconds'])} | {finding['status']} |"
                   for finding in findings]
-    long = [(unit, test) for name in ("storm", "churn") for unit, one in sorted(state.stages.get(name, {}).get("units", {}).items())
-            for test in one["tests"] if test["seconds"] >= 1]
-    if long:
-        lines += ["", "| test | time | result |", "|---|---|---|"]
-        lines += [f"| {short(test['name'])} ({unit}) | {test['seconds']:.0f} s | {test['outcome'].lower()} |" for unit, test in long]
+    longest = by_time(test for name in ("storm", "churn") for unit in state.stages.get(name, {}).get("units", {}).values()
+                      for test in unit["tests"])
+    if longest:
+        lines += ["", "| the longest tests of storm and churn | runs | time | failures |", "|---|---|---|---|"]
+        lines += [f"| {name} | {len(runs)} | {minutes(sum(run['seconds'] for run in runs))} | "
+                  f"{sum(run['outcome'] not in ('Passed', 'NotExecuted') for run in runs)} |" for name, runs in longest]
+    failures = [failure for stage in state.stages.values() for failure in stage.get("failures", [])]
+    if failures:
+        lines += ["", "| failed on the way | revision | since then |", "|---|---|---|"]
+        lines += [f"| {failure['test']} ({failure['unit']}) | {failure['revision']} | "
+                  f"{'passed' if passed(state, failure) else 'not passed'} |" for failure in failures]
     figures = [figure for name in ("packets", "storm", "churn") for one in state.stages.get(name, {}).get("units", {}).values()
                for figure in one.get("figures", [])]
     if figures:
@@ -67,6 +74,10 @@ def tests(stage):
     return f"{count} tests passed in {len(units)} runs", minutes(sum(unit["seconds"] for unit in units)), outcome(stage)
 
 
+def passed(state, failure):
+    return state.stages[failure["stage"]]["units"].get(failure["unit"], {}).get("passed", False)
+
+
 def outcome(stage):
     units = stage.get("units", {}).values()
     failed = [test["name"] for unit in units for test in unit["tests"] if test["outcome"] not in ("Passed", "NotExecuted")]
@@ -96,8 +107,13 @@ def minutes(seconds):
     return f"{seconds / 60:.1f} min" if seconds < 36000 else f"{seconds / 3600:.1f} h"
 
 
-def short(name):
-    return re.sub(r"^TunFlow\.(\w+\.)*?Tests\.", "", name)
+def by_time(tests):
+    """The tests that took most time, of all implementations and modes together."""
+    runs = collections.defaultdict(list)
+    for test in tests:
+        runs[re.sub(r"\(.*", "", test["name"])].append(test)
+    long = [item for item in runs.items() if sum(run["seconds"] for run in item[1]) >= 10]
+    return sorted(long, key=lambda item: -sum(run["seconds"] for run in item[1]))[:LONGEST]
 
 
 def machine():

@@ -16,10 +16,11 @@ class State:
         return self.stages.setdefault(name, {})
 
     def forget(self, name):
-        """Findings are kept: an input that broke something once is worth running for ever."""
-        findings = self.stages.pop(name, {}).get("findings")
-        if findings:
-            self.stage(name)["findings"] = findings
+        """What was found is kept: an input that broke something once is worth running for ever."""
+        old = self.stages.pop(name, {})
+        for kept in ("findings", "failures"):
+            if old.get(kept):
+                self.stage(name)[kept] = old[kept]
         (self.directory / f"{name}.counters").unlink(missing_ok=True)
         self.save()
 
