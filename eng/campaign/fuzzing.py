@@ -100,8 +100,8 @@ def describe(log):
     patterns = (r"FINDING: (.*)", r"(runtime error: .*)", r"ERROR: (\w+Sanitizer: [\w-]+(?: [\w-]+)?)", r"(ALARM: .*)",
                 r"ERROR: (libFuzzer: .*)")
     what = next((match.group(1) for pattern in patterns if (match := re.search(pattern, log))), "unknown")
-    frame = next((match.group(1) for match in re.finditer(r"#\d+ 0x[0-9a-f]+ in (\w+) \S*/(?:native|lwip[^/]*)/", log)
-                  if match.group(1) not in ("finding", "LLVMFuzzerTestOneInput")), None)
+    frame = next((match.group(1) for match in re.finditer(r"#\d+ 0x[0-9a-f]+ in (\w+) \S*/(?:native|lwip[^/]*)/\S*\.[ch]:\d", log)
+                  if match.group(1) not in ("finding", "world_observe", "LLVMFuzzerTestOneInput")), None)
     return f"{what} in {frame}" if frame else what
 
 

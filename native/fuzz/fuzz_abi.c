@@ -7,6 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Acceptance row 3 */
+/* Acceptance row 5 */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* Longer programs say nothing that shorter ones could not, and take longer to say it. */
