@@ -58,7 +58,7 @@ def fuzz(stage):
             f"{counters['reactions']:,} of them at an event; {counters['last_instance']:,} programs on the last stack instance; "
             f"{stage.get('corpus', 0):,} inputs beyond the seeds",
             ", ".join(f"{minutes(seconds)} {'with assertions' if name == 'fuzz' else 'without assertions'}"
-                      for name, seconds in stage["seconds"].items()) + f"; {minutes(stage.get('cpu', 0))} of processor",
+                      for name, seconds in stage["seconds"].items()) + (f"; {minutes(stage['cpu'])} of processor" if stage.get("cpu") else ""),
             f"{len(stage['findings'])} findings, {open_ones} open{revisions(stage.get('revisions', []))}")
 
 
@@ -85,11 +85,12 @@ def outcome(stage):
     text = f"{len(failed)} failures" if failed else "no failure"
     if broken:
         text += f", {broken} runs that did not end"
-    return text + revisions(sorted({unit["revision"] for unit in units if "revision" in unit}))
+    return text + revisions(list(dict.fromkeys(unit["revision"] for unit in units if "revision" in unit)))
 
 
 def revisions(known):
-    return f" (revision {', '.join(known)})" if known else ""
+    shown = known if len(known) <= 3 else [known[0], "...", known[-1]]
+    return f" (revision {' '.join(shown)})" if known else ""
 
 
 def gather(figures):

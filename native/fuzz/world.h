@@ -70,7 +70,7 @@ typedef struct world {
     uint32_t stack;
     uint32_t companion; /* created to reach the last instance */
     bool has_companion;
-    bool asserts_are_findings;
+    bool goes_on_after_asserts; /* a failed one is a finding at the end, not at once */
     uint64_t asserts;
     tf_config config;
     uint64_t now;
