@@ -5,6 +5,7 @@
 #load "eng/cake/native.cake"
 #load "eng/cake/managed.cake"
 #load "eng/cake/packaging.cake"
+#load "eng/cake/campaign.cake"
 #nullable enable
 
 var target = Argument("target", "Build");
@@ -12,7 +13,7 @@ var configuration = Argument("configuration", "Release");
 var versionSuffix = Argument("version-suffix", "");
 // Of Bindings and Api: compare with what is committed instead of writing it.
 var check = HasArgument("check");
-// For the scripts of Demo and Bench.
+// For the scripts of Demo, Bench and Campaign.
 var options = Argument("options", "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
 Task("Lwip")
@@ -64,6 +65,10 @@ Task("Bench")
     .Description("Measures throughput and CPU cost beside slirp4netns.")
     .IsDependentOn("Tool")
     .Does(() => Shell.Run("sh", ["bench/run.sh", .. options]));
+
+Task("Campaign")
+    .Description("The long forms of the tests; stopped and started again it goes on where it was.")
+    .Does(() => Campaign.Run(options, configuration));
 
 Task("Clean")
     .Description("Removes what was built; fetched sources stay.")

@@ -11,6 +11,7 @@ usage: ./build.sh COMMAND [options of the command]
   test       build and test everything; the last line reads "N passed, N failed"
   build      native library, bindings, managed solution
   pack       build and pack to build/packages (--version-suffix=beta.1)
+  campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, churn (docs/robustness.md)
   bench      build and measure throughput beside slirp4netns (docs/performance.md)
 
   lwip       fetch lwIP 2.2.1 and check its SHA-256
@@ -33,6 +34,7 @@ packages_test="$packages_demo clang-14 libclang-rt-14-dev llvm-14 hping3 iperf3 
 # A real name server for the resolvers to ask. Where systemd runs, its package would leave a service behind that takes port 53 at every
 # start of the machine: there it is left out, and the tests that need it are skipped unless somebody has installed it.
 [ -d /run/systemd/system ] || packages_test="$packages_test unbound"
+packages_campaign="$packages_test git"
 packages_bench="$packages_demo iperf3 slirp4netns util-linux"
 
 [ $# -gt 0 ] || { usage; exit 0; }
@@ -47,15 +49,16 @@ case $command in
     test) target=Test packages=$packages_test ;;
     demo) target=Demo packages=$packages_demo ;;
     pack) target=Pack packages=$packages_build ;;
+    campaign) target=Campaign packages=$packages_campaign ;;
     bench) target=Bench packages=$packages_bench ;;
     clean) target=Clean packages= ;;
     help | -h | --help) usage; exit 0 ;;
     *) echo "build.sh: unknown command '$command'" >&2; usage >&2; exit 2 ;;
 esac
 
-# Their options are their scripts' own: `./build.sh bench --rounds 5`.
+# Their options are their scripts' own: `./build.sh bench --rounds 5`, `./build.sh campaign --stage fuzz --hours 2`.
 case $command in
-    demo | bench) [ $# -eq 0 ] || set -- "--options=$*" ;;
+    demo | bench | campaign) [ $# -eq 0 ] || set -- "--options=$*" ;;
 esac
 
 install_missing() {

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "counters.h"
 #include "tf_test_hooks.h"
 
 static void status(int32_t result)
@@ -19,13 +20,13 @@ static void status(int32_t result)
 static void receive(world *w, uint64_t id, uint32_t length)
 {
     tf_slice slices[TF_MAX_SLICES];
-    uint32_t count = 0;
+    uint32_t pieces = 0;
     uint32_t end = 0;
-    int32_t shown = tf_flow_receive(w->stack, id, slices, TF_MAX_SLICES, &count, &end);
+    int32_t shown = tf_flow_receive(w->stack, id, slices, TF_MAX_SLICES, &pieces, &end);
     status(shown);
     uint64_t total = 0;
     uint8_t folded = 0;
-    for (uint32_t i = 0; shown > 0 && i < count; i++) {
+    for (uint32_t i = 0; shown > 0 && i < pieces; i++) {
         total += slices[i].length;
         for (uint64_t j = 0; j < slices[i].length; j += 16) {
             folded ^= slices[i].data[j];
@@ -70,12 +71,12 @@ static void write_bytes(world *w, uint64_t id, uint32_t length, uint8_t how)
     }
 }
 
-void call_flow(world *w, program *p)
+/* The low four bits of `what` choose; the last four are orderings that need no event between the calls. */
+void flow_action(world *w, uint64_t id, uint8_t what, program *p)
 {
-    uint64_t id = w->flows[next8(p) % FLOWS];
-    uint8_t what = next8(p);
     tf_flow_details details;
-    switch (what % 12) {
+    count->calls++;
+    switch (what & 15) {
     case 0:
     case 1:
         status(tf_flow_accept(w->stack, w->now, id));
@@ -105,19 +106,45 @@ void call_flow(world *w, program *p)
     case 10:
         status(tf_flow_close(w->stack, w->now, id, next8(p) * 250000ull));
         break;
-    default:
+    case 11:
         status(tf_flow_writable(w->stack, id));
         status(tf_flow_get_details(w->stack, id, &details));
         break;
+    case 12:
+        status(tf_flow_shutdown(w->stack, w->now, id));
+        status(tf_flow_close(w->stack, w->now, id, next8(p) * 250000ull));
+        break;
+    case 13:
+        write_bytes(w, id, next_size(p), what >> 4);
+        status(tf_flow_abort(w->stack, w->now, id));
+        status(tf_flow_close(w->stack, w->now, id, 0));
+        break;
+    case 14:
+        receive(w, id, 1 << 20);
+        write_bytes(w, id, next_size(p), what >> 4);
+        status(tf_flow_shutdown(w->stack, w->now, id));
+        break;
+    default:
+        receive(w, id, next_size(p));
+        status(tf_flow_discard(w->stack, w->now, id));
+        status(tf_flow_close(w->stack, w->now, id, next8(p) * 250000ull));
+        break;
     }
+}
+
+void call_flow(world *w, program *p)
+{
+    uint64_t id = w->flows[next8(p) % FLOWS];
+    uint8_t what = next8(p);
+    flow_action(w, id, what, p);
 }
 
 static void session_receive(world *w, uint64_t id)
 {
     tf_datagram *received[4];
-    int32_t count = tf_session_receive(w->stack, id, received, 4);
-    status(count);
-    for (int32_t i = 0; i < count; i++) {
+    int32_t taken = tf_session_receive(w->stack, id, received, 4);
+    status(taken);
+    for (int32_t i = 0; i < taken; i++) {
         uint32_t place = (uint32_t)i;
         while (place < DATAGRAMS && w->datagrams[place] != NULL) {
             place++;
@@ -131,11 +158,10 @@ static void session_receive(world *w, uint64_t id)
     }
 }
 
-void call_session(world *w, program *p)
+void session_action(world *w, uint64_t id, uint8_t what, program *p)
 {
     static uint8_t data[WIRE_MAX + 1];
-    uint64_t id = w->sessions[next8(p) % SESSIONS];
-    uint8_t what = next8(p);
+    count->calls++;
     uint32_t place = (what >> 4) % DATAGRAMS;
     tf_endpoint source = w->tuples[(what >> 4) % TUPLES].remote;
     switch (what % 8) {
@@ -194,6 +220,27 @@ static void echo(world *w, uint8_t what)
     }
 }
 
+void call_session(world *w, program *p)
+{
+    uint64_t id = w->sessions[next8(p) % SESSIONS];
+    uint8_t what = next8(p);
+    session_action(w, id, what, p);
+}
+
+/* Time goes from deadline to deadline, as it does when an owner sleeps. */
+static void run_deadlines(world *w, uint32_t most)
+{
+    for (uint32_t i = 0; i < most; i++) {
+        uint64_t deadline = tf_stack_deadline(w->stack);
+        if (deadline == TF_NO_DEADLINE) {
+            return;
+        }
+        w->now = deadline > w->now ? deadline : w->now;
+        status(tf_stack_tick(w->stack, w->now));
+        world_observe(w);
+    }
+}
+
 void call_stack(world *w, program *p)
 {
     static const uint32_t mtus[] = {576, 1280, 1500, 9000, 65535, 100, 70000, 1400};
@@ -217,6 +264,7 @@ void call_stack(world *w, program *p)
         }
         break;
     case 2:
+        count->failed_allocations++;
         tf_test_fail_allocation(w->stack, what >> 4, 0);
         break;
     case 3:
@@ -225,8 +273,13 @@ void call_stack(world *w, program *p)
     case 5:
         echo(w, what);
         break;
-    default:
-        w->now += jumps[next8(p) % (sizeof jumps / sizeof jumps[0])];
+    default: {
+        uint8_t jump = next8(p);
+        if (jump >= 0x80) {
+            run_deadlines(w, jump & 0x3Fu);
+            break;
+        }
+        w->now += jumps[jump % (sizeof jumps / sizeof jumps[0])];
         /* The deadline is a promise: at it, and only then, there is work. */
         for (uint32_t i = 0; i < 4 && tf_stack_deadline(w->stack) <= w->now; i++) {
             status(tf_stack_tick(w->stack, w->now));
@@ -235,6 +288,7 @@ void call_stack(world *w, program *p)
             finding("the deadline does not move");
         }
         break;
+    }
     }
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "program.h"
+#include "seeds.h"
 #include "wire.h"
 #include "writer.h"
 
@@ -289,7 +290,7 @@ static void one_at_random(uint64_t *state)
     uint32_t size = prng_below(state, 16);
     static const uint32_t widths[] = {0, 1, 500, 1000, 8000, 60000, 65535, 60000};
     uint32_t window = widths[prng_below(state, 8)];
-    switch (prng_below(state, 20)) {
+    switch (prng_below(state, 22)) {
     case 0:
         syn(tuple, window);
         break;
@@ -319,7 +320,7 @@ static void one_at_random(uint64_t *state)
         flow(index, read_all);
         break;
     case 12:
-        flow(index, prng_below(state, 12));
+        flow(index, prng_below(state, 16));
         put(size);
         break;
     case 13:
@@ -342,7 +343,17 @@ static void one_at_random(uint64_t *state)
         segment(tuple, 0, window, size_0);
         break;
     case 17:
-        tick(prng_below(state, 8));
+        if (prng_below(state, 3) == 0) {
+            run_timers(prng_below(state, 12));
+        } else {
+            tick(prng_below(state, 8));
+        }
+        break;
+    case 20:
+        burst(tuple, prng_below(state, 64), prng_below(state, 4000) - 1000, prng_below(state, 200));
+        break;
+    case 19:
+        react(prng_below(state, 7) | (prng_below(state, 4) == 0 ? 0x80 : 0), prng_below(state, 256), size, size);
         break;
     case 18:
         segment_at(tuple, free_flags | not_counted, prng_below(state, 64), prng_below(state, 2) * 100, window,
@@ -390,6 +401,11 @@ int main(int argc, char **argv)
     pending();
     datagrams();
     offload();
+    seeds_of_reactions(directory);
+    seeds_of_recovery(directory);
+    seeds_of_holes(directory);
+    seeds_of_closing(directory);
+    seeds_of_fragments(directory);
     random_ones();
     return 0;
 }

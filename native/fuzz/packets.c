@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
+#include "counters.h"
+
 static uint8_t scratch[WIRE_MAX + 1];
 
 /* Up to three bytes of the packet are replaced; then the checksums are corrected, or not. */
@@ -58,7 +61,9 @@ void packets_flush(world *w)
         in[i].block = w->batch[i].block;
         in[i].length = w->batch[i].length;
         in[i].offload = w->batch[i].offload;
+        capture_packet(in[i].data, in[i].length);
     }
+    count->packets += w->batch_count;
     int32_t taken = tf_input(w->stack, w->now, in, w->batch_count);
     if (taken < 0 || (uint32_t)taken > w->batch_count) {
         finding("tf_input");
@@ -266,6 +271,27 @@ void packet_echo(world *w, program *p)
         bend(p, scratch, length);
         queue(w, scratch, length, NULL, how);
     }
+}
+
+/* Many small segments, one as far from the next as the operands say: holes, floods, queues that fill up. */
+void packet_burst(world *w, program *p)
+{
+    static const uint8_t payload[256];
+    tuple *one = pick(w, p);
+    uint8_t segments = next8(p);
+    int16_t stride = (int16_t)next16(p);
+    uint8_t size = next8(p);
+    for (uint32_t i = 1; i <= segments; i++) {
+        wire packet = packet_of(one, WIRE_TCP);
+        packet.flags = WIRE_ACK;
+        packet.seq = one->next + (uint32_t)(stride * (int32_t)i);
+        packet.ack = one->expected;
+        packet.window = 60000;
+        packet.payload = payload;
+        packet.payload_length = size;
+        queue(w, scratch, wire_build(&packet, scratch, sizeof scratch), NULL, 4);
+    }
+    packets_flush(w);
 }
 
 /* Bytes as they come. */

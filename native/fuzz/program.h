@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opcodes of a fuzz program, shared by the target and the seed generator.
+ * Opcodes of a fuzz program, shared by the target and the seed generator. New
+ * ones go to the end: bytes from OPERATIONS to 31 mean what they mean modulo 16
+ * until then, so that programs keep their meaning.
  */
 #ifndef TUNFLOW_FUZZ_PROGRAM_H
 #define TUNFLOW_FUZZ_PROGRAM_H
@@ -22,7 +24,11 @@ enum {
     OPERATION_OUTPUT,
     OPERATION_OUTPUT_KEEP,
     OPERATION_OUTPUT_FREE,
+    OPERATION_REACT,
+    OPERATION_BURST,
     OPERATIONS
 };
+
+_Static_assert(OPERATIONS <= 32, "an opcode has five bits");
 
 #endif

@@ -3,7 +3,7 @@
  * What the fuzz target knows while it runs: the stack, the connections it plays
  * the client of, and everything it still has to give back.
  *
- * An input is a program: two bytes of configuration, then operations, each an
+ * An input is a program: three bytes of configuration, then operations, each an
  * opcode byte and its operands (program.h). Packets are made from templates
  * that follow the state of their connection, so that most of them get past the
  * filter and into lwIP, and are then bent by operands; checksums are corrected
@@ -26,7 +26,8 @@ enum {
     DATAGRAMS = 16,
     ECHOES = 4,
     BLOCKS = 8,
-    BATCH = 16
+    BATCH = 16,
+    REACTIONS = 7
 };
 
 /* The bytes of the program; zero beyond its end. */
@@ -59,11 +60,19 @@ typedef struct queued_packet {
     tf_offload offload;
 } queued_packet;
 
+/* What is done at once when an event comes; one for each bit of tf_event_flags. */
+typedef struct reaction {
+    bool set;
+    uint8_t what; /* see flow_action() and session_action() */
+    uint8_t operands[2];
+} reaction;
+
 typedef struct world {
     uint32_t stack;
     uint32_t companion; /* created to reach the last instance */
     bool has_companion;
-    bool asserts_are_findings;
+    bool goes_on_after_asserts; /* a failed one is a finding at the end, not at once */
+    uint64_t asserts;
     tf_config config;
     uint64_t now;
     tuple tuples[TUPLES];
@@ -78,6 +87,7 @@ typedef struct world {
     queued_packet batch[BATCH];
     uint32_t batch_count;
     uint32_t mtu;
+    reaction reactions[REACTIONS];
 } world;
 
 /* Ends the process: libFuzzer takes it as a finding. */
@@ -94,14 +104,21 @@ void packet_segment(world *w, program *p);
 void packet_datagram(world *w, program *p);
 void packet_fragment(world *w, program *p);
 void packet_echo(world *w, program *p);
+void packet_burst(world *w, program *p);
 void packet_raw(world *w, program *p);
 void packets_flush(world *w);
 
 /* calls.c */
+void flow_action(world *w, uint64_t id, uint8_t what, program *p);
+void session_action(world *w, uint64_t id, uint8_t what, program *p);
 void call_flow(world *w, program *p);
 void call_session(world *w, program *p);
 void call_stack(world *w, program *p);
 void call_block(world *w, program *p);
+
+/* react.c */
+void call_react(world *w, program *p);
+void world_react(world *w, const tf_event *event);
 
 /* outputs.c */
 void outputs_take(world *w, uint32_t most, bool keep);

@@ -8,7 +8,7 @@
 
 #include "program.h"
 
-enum { capacity = 4096, no_options = 0 };
+enum { capacity = 8192, no_options = 0 };
 
 /* Kinds of sequence offsets, see offset_of(). */
 enum { same = 0, offset16 = 0xC0 };
@@ -31,9 +31,15 @@ void put16(uint32_t value)
 
 void begin(uint32_t configuration, uint32_t sizes)
 {
+    begin_more(configuration, sizes, 0);
+}
+
+void begin_more(uint32_t configuration, uint32_t sizes, uint32_t more)
+{
     length = 0;
     put(configuration);
     put(sizes);
+    put(more);
 }
 
 void save(const char *directory, const char *name, uint32_t number)
@@ -54,13 +60,22 @@ void output(void)
 
 void syn(uint32_t tuple, uint32_t window)
 {
+    syn_with(tuple, window, option_mss | option_scale, 1460);
+}
+
+void syn_with(uint32_t tuple, uint32_t window, uint32_t options, uint32_t mss)
+{
     put(OPERATION_SYN);
     put(tuple);
     put(0);
     put16(window);
-    put(3); /* MSS and window scale */
-    put16(1460);
-    put(2);
+    put(options);
+    if ((options & option_mss) != 0) {
+        put16(mss);
+    }
+    if ((options & option_scale) != 0) {
+        put(2);
+    }
     put(unbent);
 }
 
@@ -92,6 +107,15 @@ void segment(uint32_t tuple, uint32_t flags, uint32_t window, uint32_t size)
     segment_at(tuple, 0, flags, 0, window, size);
 }
 
+void burst(uint32_t tuple, uint32_t segments, uint32_t stride, uint32_t size)
+{
+    put(OPERATION_BURST);
+    put(tuple);
+    put(segments);
+    put16(stride);
+    put(size);
+}
+
 void flow(uint32_t index, uint32_t what)
 {
     put(OPERATION_FLOW);
@@ -104,6 +128,43 @@ void tick(uint32_t jump)
     put(OPERATION_STACK);
     put(4);
     put(jump);
+}
+
+void run_timers(uint32_t times)
+{
+    tick(0x80 | times);
+}
+
+void react(uint32_t event, uint32_t what, uint32_t first, uint32_t second)
+{
+    put(OPERATION_REACT);
+    put(event);
+    put(what);
+    put(first);
+    put(second);
+}
+
+void fragment(uint32_t tuple, uint32_t how, uint32_t size, uint32_t id, uint32_t index, uint32_t mtu)
+{
+    put(OPERATION_FRAGMENT);
+    put(tuple);
+    put(how);
+    put(size);
+    put(id);
+    put(index);
+    put(mtu);
+}
+
+void fragment_of(uint32_t tuple, uint32_t how, uint32_t count, uint32_t id, uint32_t index, uint32_t mtu)
+{
+    put(OPERATION_FRAGMENT);
+    put(tuple);
+    put(how);
+    put(0xC0);
+    put16(count);
+    put(id);
+    put(index);
+    put(mtu);
 }
 
 void write_size(uint32_t index, uint32_t size, uint32_t more)

@@ -92,11 +92,39 @@ void tf_timers_reset(void) {
   tf.next_reassembly = TF_NO_DEADLINE;
 }
 
+#if !TF_UNCURE_PARTIAL_ACK
+/* The persist timer cuts the first queued segment to the peer's window. If the
+ * peer has acknowledged more of it than that, the piece lies before lastack, and
+ * lwIP finds by an underflow that it never fits: the flow would be stuck for
+ * ever. So what is acknowledged goes first. */
+static void drop_acknowledged(struct tcp_pcb *pcb) {
+  struct tcp_seg *head;
+  while ((head = pcb->unsent) != NULL && head->len != 0 && TCP_SEQ_LT(lwip_ntohl(head->tcphdr->seqno), pcb->lastack)) {
+    uint32_t known = pcb->lastack - lwip_ntohl(head->tcphdr->seqno);
+    if (known < head->len) {
+      if (tcp_split_unsent_seg(pcb, (u16_t)known) != ERR_OK) {
+        return; /* no memory: with the next tick */
+      }
+    } else if (known < TCP_TCPLEN(head)) {
+      return; /* its FIN is still to be sent */
+    }
+    pcb->unsent = head->next;
+    pcb->snd_queuelen -= pbuf_clen(head->p);
+    tcp_seg_free(head);
+  }
+}
+#endif
+
 /* lwIP's timers see the busy flows only, chained for the call. */
 static void tick_lwip(void) {
   struct tcp_pcb *chain = NULL;
   for (tf_flow *flow = tf.busy.previous; flow != NULL; flow = flow->busy_link.previous) {
     if (flow->pcb != NULL && flow->pcb->state != TIME_WAIT) {
+#if !TF_UNCURE_PARTIAL_ACK
+      if (flow->pcb->persist_backoff != 0) {
+        drop_acknowledged(flow->pcb);
+      }
+#endif
 #if !TF_UNCURE_PERSIST
       /* lwIP leaves the persist timer running when an acknowledgment empties
        * the queue, and asserts on it at the next tick. */

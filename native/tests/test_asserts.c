@@ -64,6 +64,28 @@ TEST(window_from_zero_trips_no_assertion)
     }
 }
 
+TEST(a_segment_acknowledged_in_part_does_not_stick_behind_a_small_window)
+{
+    /* Two segments are lost; the second one waits behind the first one's retransmission and grows by
+     * another write. The peer then acknowledges what it was sent at first, with a window in which the rest
+     * does not fit: the persist timer cuts a piece off the front that was acknowledged long ago. */
+    static const uint32_t windows[] = {1, 4, 100, 199};
+    for (uint32_t i = 0; i < 8; i++) {
+        sim *s = sim_open(NULL);
+        peer *p = open_manual(s, i & 1, 60000);
+        flow *f = sim_flow(s);
+        write_pattern(s, f, 536);
+        write_pattern(s, f, 200);
+        sim_pump(s);
+        uint32_t sent = p->rcv_nxt;
+        sim_run(s, 3 * SECONDS);
+        write_pattern(s, f, 300);
+        window(p, sent, windows[i / 2]);
+        sim_run(s, 20 * SECONDS);
+        finish(s, p, f);
+    }
+}
+
 static void small_output(tf_config *config)
 {
     config->output_bytes = 64 * 1024;

@@ -7,7 +7,7 @@ namespace TunFlow.Api.Tests;
 [TestFixture]
 public sealed partial class RepositoryTextTests
 {
-    private static readonly string[] s_texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/performance.md", "samples/README.md"];
+    private static readonly string[] s_texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/performance.md", "docs/robustness.md", "samples/README.md"];
 
     [TestCaseSource(nameof(s_texts))]
     public void Links_lead_to_files_that_exist(string text)
@@ -69,6 +69,19 @@ public sealed partial class RepositoryTextTests
     }
 
     [Test]
+    public void Tests_with_a_long_form_are_in_a_category_that_the_campaign_runs()
+    {
+        string[] asking = [.. Directory.GetFiles(Repository.PathTo("tests"), "*.cs", SearchOption.AllDirectories)
+            .Where(static file => LongForms().IsMatch(File.ReadAllText(file)) && TestMethods().IsMatch(File.ReadAllText(file)))];
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(asking, Has.Length.GreaterThan(2));
+            Assert.That(asking.Where(static file => !CampaignCategories().IsMatch(File.ReadAllText(file))), Is.Empty);
+        }
+    }
+
+    [Test]
     public void Every_sample_is_built_tested_and_described()
     {
         string[] samples = [.. Directory.GetDirectories(Repository.PathTo("samples")).Select(static directory => Path.GetFileName(directory))];
@@ -119,6 +132,15 @@ public sealed partial class RepositoryTextTests
 
     [GeneratedRegex(@"^\| `\./build\.sh (?<command>[a-z]+)` \|", RegexOptions.Multiline)]
     private static partial Regex TableRows();
+
+    [GeneratedRegex(@"\bCampaign\.(Rounds|IsOn)\b|""TUNFLOW_[C]AMPAIGN""")]
+    private static partial Regex LongForms();
+
+    [GeneratedRegex(@"^ +\[(Test|TestCase|TestCaseSource)\b", RegexOptions.Multiline)]
+    private static partial Regex TestMethods();
+
+    [GeneratedRegex(@"\[Category\(""(Lifetime|Campaign)""\)\]|\[AcceptanceRow\(29\)\]")]
+    private static partial Regex CampaignCategories();
 
     [GeneratedRegex(@"^  (?<command>[a-z]+) {3,}\S", RegexOptions.Multiline)]
     private static partial Regex Usage();

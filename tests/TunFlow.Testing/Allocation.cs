@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Reflection;
 using NUnit.Framework;
 
 namespace TunFlow.Testing;
@@ -15,6 +17,15 @@ public static class Allocation
     private const long NoiseBytesPerRound = 12;
 
     private static readonly TimeSpan s_longestNoise = TimeSpan.FromSeconds(20);
+
+    /// <summary>Skips the test where the code under test was built without optimization.</summary>
+    /// <param name="tested">A type of it.</param>
+    public static void NeedsOptimizedCode(Type tested)
+    {
+        ArgumentNullException.ThrowIfNull(tested);
+        if (tested.Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true })
+            Assert.Ignore("In a debug build every asynchronous method allocates its state machine.");
+    }
 
     /// <summary>Fails if the loop allocates. To be called by fixtures that run alone.</summary>
     /// <param name="run">Runs so many rounds.</param>

@@ -17,6 +17,7 @@ set(traps
   "ZERO_WINDOW window_from_zero_trips_no_assertion"
   "WINDOW_EDGE data_beyond_the_window_trips_no_assertion"
   "STRAY_FIN data_across_a_fin_trips_no_assertion"
+  "PARTIAL_ACK a_segment_acknowledged_in_part_does_not_stick_behind_a_small_window"
   "PERSIST persist_timer_of_an_emptied_queue_is_harmless"
   "ISN isns_of_other_tuples_tell_nothing isn_depends_on_the_secret"
   "ACK_RANGE data_with_an_impossible_ack_is_refused"

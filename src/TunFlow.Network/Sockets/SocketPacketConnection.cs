@@ -81,9 +81,8 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
             throw new ObjectDisposedException(GetType().FullName);
         }
 
-        if (send.IsCompletedSuccessfully)
+        if (CompletedCall.TryTake(ref send, out _))
         {
-            send.GetAwaiter().GetResult();
             return ValueTask.CompletedTask;
         }
 

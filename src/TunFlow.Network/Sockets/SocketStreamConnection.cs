@@ -99,16 +99,10 @@ internal sealed partial class SocketStreamConnection : StreamConnection
             throw;
         }
 
-        if (receive.IsCompletedSuccessfully)
+        if (CompletedCall.TryTake(ref receive, out int received) && (received > 0 || buffer.Length == 0))
         {
-            int received = receive.Result;
-            if (received > 0 || buffer.Length == 0)
-            {
-                Volatile.Write(ref _reading, 0);
-                return ValueTask.FromResult(received);
-            }
-
-            receive = ValueTask.FromResult(received);
+            Volatile.Write(ref _reading, 0);
+            return ValueTask.FromResult(received);
         }
 
         return FinishReadAsync(receive, buffer.Length, cancellationToken);
@@ -151,16 +145,10 @@ internal sealed partial class SocketStreamConnection : StreamConnection
             throw;
         }
 
-        if (send.IsCompletedSuccessfully)
+        if (CompletedCall.TryTake(ref send, out int sent) && sent == buffer.Length)
         {
-            int sent = send.Result;
-            if (sent == buffer.Length)
-            {
-                Volatile.Write(ref _writing, 0);
-                return ValueTask.CompletedTask;
-            }
-
-            send = ValueTask.FromResult(sent);
+            Volatile.Write(ref _writing, 0);
+            return ValueTask.CompletedTask;
         }
 
         return FinishWriteAsync(send, buffer, cancellationToken);

@@ -4,6 +4,7 @@ namespace TunFlow.Network.Tests;
 
 /// <summary>The contract over every decorator, over devices with and without offloads and batches, alone and stacked.</summary>
 [TestFixtureSource(nameof(Cases))]
+[Category("Campaign")]
 internal sealed class DecoratorConformanceTests : IPDeviceConformance
 {
     private readonly DecoratorCase _case;

@@ -153,6 +153,7 @@ public abstract partial class StreamConnectionConformance
     }
 
     [Test]
+    [Category("Campaign")]
     public async Task EndingsFromEightThreadsEndEveryCallInAnOrderlyWay()
     {
         for (int round = 0; round < RaceRounds; round++)
@@ -170,6 +171,7 @@ public abstract partial class StreamConnectionConformance
     }
 
     [Test]
+    [Category("Campaign")]
     public async Task AWriteThatRacesWithDisposingIsNeverCutByAnOrderlyEnd()
     {
         // Each round moves megabytes.
