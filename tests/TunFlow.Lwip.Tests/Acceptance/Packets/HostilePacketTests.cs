@@ -44,7 +44,7 @@ internal sealed class HostilePacketTests
         {
             Mtu = Mtu,
             TimeProvider = time,
-            AnswerEcho = true,
+            EchoMode = EchoMode.Answer,
             MaxFlows = 200,
             MaxPendingDials = 100,
             MaxPendingDialsPerSource = 80,
