@@ -141,12 +141,9 @@ internal sealed partial class FlowRelay
         return limit;
     }
 
-    /// <summary>Whoever takes the limit out disposes it: here, or who cancels it.</summary>
+    /// <summary>Whoever takes the limit out ends it: here, or who cancels it.</summary>
     private void EndCall() => Interlocked.Exchange(ref _callLimit, null)?.Dispose();
 
-    private static void CancelCall(CallLimit limit)
-    {
-        limit.Cancel();
-        limit.Dispose();
-    }
+    /// <summary>Not disposed: its time-out may be cancelling it right now, on another thread, and a disposal would keep it from telling those who wait. A cancelled source has stopped its clock.</summary>
+    private static void CancelCall(CallLimit limit) => limit.Cancel();
 }

@@ -19,6 +19,10 @@ internal sealed class ConcurrencyTests : LoadFixture
     {
         LoadDialer dialer = new();
         (LwipDevice device, Swarm swarm) = Start(Many + Few, dialer);
+        // What the tests before this one left behind.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
         // The first ones bring pools and tables to life.
         await swarm.ConnectAsync(0, Few);
         long fakes = SizeOfFakes();

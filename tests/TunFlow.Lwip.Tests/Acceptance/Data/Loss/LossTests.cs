@@ -29,7 +29,7 @@ internal sealed class LossTests
     {
         // Of the data; both ways, in virtual time, see native/tests/test_recovery.c: there timeouts follow timeouts, which takes minutes.
         ImpairmentOptions impairment = Impairment(0.2, seed: 3, disorder: false) with { Read = new LinkImpairment { Delay = TimeSpan.FromMilliseconds(1) } };
-        LossyDownload download = await LossyDownload.FromStackAsync(impairment, 300_000);
+        LossyDownload download = await LossyDownload.FromStackAsync(impairment, 100_000);
         TestContext.Out.WriteLine($"20 %: {download}");
         Assert.That((download.Lost > 0, download.Retransmissions > 0), Is.EqualTo((true, true)));
     }
