@@ -58,12 +58,8 @@ public sealed partial class LwipDevice
     }
 
     /// <summary>Resets every TCP flow and ends every UDP session; the applications learn of it by RST and connect anew. For a change of network, or before the machine sleeps. The device goes on.</summary>
-    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
-    public void AbortAll()
-    {
-        ThrowIfDisposed();
-        _stack.AbortAll();
-    }
+    /// <remarks>Safe at any moment: the system's events, from which it is called, know nothing of the device's end. One that ended has no flows left, and nothing happens.</remarks>
+    public void AbortAll() => _stack.AbortAll();
 
     /// <summary>
     /// To be called after the machine slept, or when the network came back: what became due meanwhile by the clock of <see cref="LwipDeviceOptions.TimeProvider"/>
@@ -71,10 +67,9 @@ public sealed partial class LwipDevice
     /// its socket may be bound to an address that is gone; the next datagram opens a new one. TCP flows are kept: their upstreams say themselves
     /// whether they survived. Use <see cref="AbortAll"/> if they can't have.
     /// </summary>
-    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    /// <remarks>Safe at any moment, as <see cref="AbortAll"/>.</remarks>
     public void OnResume()
     {
-        ThrowIfDisposed();
         _stack.Tick();
         foreach (LwipSession session in _stack.Snapshot().Sessions)
             session.Relay?.OnProxyReplaced(all: true);

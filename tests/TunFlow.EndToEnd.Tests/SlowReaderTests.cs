@@ -10,6 +10,7 @@ namespace TunFlow.EndToEnd.Tests;
 
 /// <summary>Applications that stop reading hold up their own flow and a bounded amount of memory.</summary>
 [TestFixture]
+[Category("Campaign")]
 public sealed class SlowReaderTests
 {
     private const int Size = 10_000_000;

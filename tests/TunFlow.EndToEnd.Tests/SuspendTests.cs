@@ -9,6 +9,7 @@ namespace TunFlow.EndToEnd.Tests;
 
 /// <summary><c>tunflow up</c> is stopped for a while, as a machine is that sleeps, and goes on.</summary>
 [TestFixture]
+[Category("Campaign")]
 public sealed class SuspendTests
 {
     private const int Stop = 19;

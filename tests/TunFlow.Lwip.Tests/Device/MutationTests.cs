@@ -8,6 +8,7 @@ namespace TunFlow.Lwip.Tests.Device;
 
 /// <summary>Packets that no host sends: whatever they are, a write never throws, and what is dropped is counted.</summary>
 [TestFixture]
+[Category("Campaign")]
 internal sealed class MutationTests : DeviceFixture
 {
     private static readonly IPEndPoint s_app4 = IPEndPoint.Parse("10.9.0.2:5000");

@@ -4,6 +4,7 @@ namespace TunFlow.Lwip.Tests.Faults;
 
 /// <summary>Acceptance row 6 through the managed API. The C tests do every n of it; here the ordinary run does a sample.</summary>
 [TestFixture]
+[Category("Campaign")]
 [AcceptanceRow(6)]
 internal sealed class AllocationFailureTests
 {

@@ -9,6 +9,7 @@ namespace TunFlow.Lwip.Tests.Acceptance.Data;
 
 /// <summary>Who doesn't read or write holds up nobody, and no more memory than he may.</summary>
 [TestFixture]
+[Category("Campaign")]
 [NonParallelizable]
 internal sealed class BackPressureTests : LoadFixture
 {

@@ -6,6 +6,7 @@ namespace TunFlow.Lwip.Tests.Acceptance.Data;
 
 /// <summary>No wake-up is ever lost: a transfer goes on, however busy the processors are.</summary>
 [TestFixture]
+[Category("Campaign")]
 [NonParallelizable]
 internal sealed class StallTests : LoadFixture
 {

@@ -144,6 +144,20 @@ internal sealed class DeviceStormTests
         return peer;
     }
 
+    /// <summary>False if the device was disposed meanwhile.</summary>
+    private static bool TryChange(Action change)
+    {
+        try
+        {
+            change();
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>One thing that may happen to a device and a connection. False when the connection is of no more use.</summary>
     private async Task<bool> TryActAsync(World world, TcpPeer peer, Random random)
     {
@@ -157,11 +171,9 @@ internal sealed class DeviceStormTests
                 await WaitAsync(peer, () => peer.FinReceived);
                 return false;
             case 2:
-                world.Device.SetDialer(NewDialer(), (ExistingFlows)random.Next(2));
-                break;
+                return TryChange(() => world.Device.SetDialer(NewDialer(), (ExistingFlows)random.Next(2)));
             case 3:
-                world.Device.SetPacketProxy(NewProxy(), (ExistingFlows)random.Next(2));
-                break;
+                return TryChange(() => world.Device.SetPacketProxy(NewProxy(), (ExistingFlows)random.Next(2)));
             case 4 when random.Next(8) == 0:
                 world.Device.AbortAll();
                 break;

@@ -176,12 +176,12 @@ internal sealed class DisposalTests
             // Closed by its owner; a reader is told by the end.
             Assert.That(await device.ReadAsync(new byte[2000]), Is.Zero);
             Assert.That(await device.ReadBatchAsync(new PacketBuffer[] { new(new byte[2000]) }), Is.Zero);
-            // What changes a device changes nothing any more.
-            Assert.That(() => device.SetDialer(new FakeDialer(), ExistingFlows.Reset), Throws.Nothing);
-            Assert.That(() => device.SetPacketProxy(new FakePacketProxy(), ExistingFlows.Reset), Throws.Nothing);
+            Assert.That(() => device.SetDialer(new FakeDialer(), ExistingFlows.Reset), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(() => device.SetPacketProxy(new FakePacketProxy(), ExistingFlows.Reset), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(() => device.SetMtu(1400), Throws.TypeOf<ObjectDisposedException>());
+            // What the system's events call finds nothing to do.
             Assert.That(device.AbortAll, Throws.Nothing);
             Assert.That(device.OnResume, Throws.Nothing);
-            Assert.That(() => device.SetMtu(1400), Throws.Nothing);
             Assert.That(device.GetFlows(), Is.Empty);
         }
     }

@@ -68,9 +68,9 @@ internal sealed class FinalizerTests
         TcpPeer nextPeer = nextLink.CreatePeer(s_server, peer.Local);
         Assert.That(await nextPeer.ConnectAsync(), Is.True);
         device.AbortAll();
-        device.SetMtu(600);
+        Assert.That(() => device.SetMtu(600), Throws.TypeOf<ObjectDisposedException>());
         device.OnResume();
-        device.SetDialer(new FakeDialer(), ExistingFlows.Reset);
+        Assert.That(() => device.SetDialer(new FakeDialer(), ExistingFlows.Reset), Throws.TypeOf<ObjectDisposedException>());
         Assert.That(async () => await device.WriteAsync(new byte[40]), Throws.TypeOf<ObjectDisposedException>());
         await device.DisposeAsync();
         await nextPeer.SendAsync(new byte[10]);

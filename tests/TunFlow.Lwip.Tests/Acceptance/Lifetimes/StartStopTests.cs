@@ -10,6 +10,7 @@ namespace TunFlow.Lwip.Tests.Acceptance.Lifetimes;
 
 /// <summary>Tunnels that come and go.</summary>
 [TestFixture]
+[Category("Campaign")]
 internal sealed class StartStopTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMilliseconds(50);

@@ -11,6 +11,7 @@ namespace TunFlow.Lwip.Tests.Acceptance.Lifetimes;
 
 /// <summary>The library as a plug-in that comes and goes.</summary>
 [TestFixture]
+[Category("Campaign")]
 [NonParallelizable]
 internal sealed class UnloadingTests
 {

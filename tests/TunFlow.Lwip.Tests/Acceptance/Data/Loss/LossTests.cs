@@ -6,6 +6,7 @@ namespace TunFlow.Lwip.Tests.Acceptance.Data.Loss;
 
 /// <summary>Transfers over bad links, and this system's own Reno beside them.</summary>
 [TestFixture]
+[Category("Campaign")]
 [SupportedOSPlatform("linux")]
 [NonParallelizable]
 internal sealed class LossTests
