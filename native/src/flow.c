@@ -228,6 +228,7 @@ void tf_flow_settle(tf_flow *flow) {
       tf_flow_schedule(flow);
     }
   }
+  tf_recovery_keep_order(flow);
   tf_flow_set_busy(flow, needs_ticks(flow));
   tf_recovery_arm(flow);
 }

@@ -374,6 +374,7 @@ uint32_t tf_send_bytes(const tf_flow *flow);
 void tf_recovery_sent(tf_flow *flow, uint32_t sequence, int repeated);
 void tf_recovery_opened(tf_flow *flow);
 void tf_recovery_arm(tf_flow *flow);
+void tf_recovery_keep_order(tf_flow *flow);
 void tf_recovery_timeout(tf_flow *flow);
 void tf_recovery_before(tf_flow *flow, const uint8_t *tcp, uint32_t header);
 void tf_recovery_after(tf_flow *flow);
