@@ -135,3 +135,49 @@ TEST(room_to_write_comes_back_after_partial_acknowledgments_of_a_probe)
     CHECK_EQ(room, tf_flow_writable(s->stack, f->id));
     sim_destroy(s);
 }
+
+static void small_output_queue(tf_config *config) { config->output_bytes = 65536; }
+
+/* The repetition finds the device's queue full, and bytes are written meanwhile. */
+TEST(bytes_written_while_a_repetition_finds_no_room_come_behind_all_others)
+{
+    for (uint32_t sack = 0; sack < 2; sack++) {
+        sim *s = sim_open(small_output_queue);
+        peer *p = peer_new(s, 0), *q = peer_new(s, 2);
+        p->sack = sack != 0;
+        p->capacity = q->capacity = 1 << 20;
+        flow *f = peer_open(p), *other = peer_open(q);
+        write_more(s, f, 100000);
+        write_more(s, other, 300000);
+        SIM_WAIT(s, 10 * SECONDS, p->received == f->to_write && q->received == other->to_write);
+        sim_run(s, SECONDS);
+
+        uint32_t first = p->rcv_nxt;
+        s->down.loss = 1000000;
+        write_more(s, f, 1400);
+        sim_pump(s);
+        s->down.loss = 0;
+        p->silent = true;
+        for (uint32_t i = 0; i < 4; i++) {
+            write_more(s, f, 1460);
+        }
+        sim_pump(s);
+        s->hold_output = true;
+        write_more(s, other, 300000);
+        CHECK(tf_output_pending(s->stack) != 0);
+        for (uint32_t i = 1; i <= 4; i++) {
+            if (sack != 0) {
+                p->range_count = 1;
+                p->ranges[0] = (peer_range){first + 1400, first + 1400 + i * 1460};
+            }
+            peer_ack(p);
+            sim_pump(s);
+        }
+        write_more(s, f, 50);
+        s->hold_output = false;
+        p->silent = false;
+        p->range_count = 0;
+        SIM_WAIT(s, 20 * SECONDS, p->received == f->to_write && q->received == other->to_write);
+        sim_close(s);
+    }
+}
