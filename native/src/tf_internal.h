@@ -303,6 +303,7 @@ extern struct tf_globals tf;
 
 /* ---- memory.c */
 void *tf_alloc(size_t size);
+void *tf_alloc_payload(size_t size); /* not from the reserve: see tf_common_alloc_payload */
 void *tf_alloc_zero(size_t size);
 void tf_release(void *memory);
 int tf_take_token(tf_bucket *bucket, uint32_t per_second);
