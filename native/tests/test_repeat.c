@@ -181,3 +181,30 @@ TEST(bytes_written_while_a_repetition_finds_no_room_come_behind_all_others)
         sim_close(s);
     }
 }
+
+/* An acknowledgment with SACK blocks costs as much as there are segments in flight. */
+TEST(tiny_segments_make_no_long_list)
+{
+    for (uint32_t family = 0; family < 2; family++) {
+        sim *s = sim_open(largest_send_buffer);
+        peer *p = peer_new(s, family);
+        p->mss = 88;
+        p->capacity = 1 << 20;
+        p->acks = PEER_ACK_EACH;
+        flow *f = peer_open(p);
+        write_more(s, f, 2 << 20);
+        SIM_WAIT(s, 100 * SECONDS, p->received == f->to_write);
+        p->silent = true;
+        write_more(s, f, 1 << 20);
+        sim_pump(s);
+        tf_flow_details details;
+        CHECK_EQ(TF_OK, tf_flow_get_details(s->stack, f->id, &details));
+        CHECK_EQ(88, details.mss);
+        CHECK(details.send_queue <= 2048 * 88);
+        CHECK(details.send_queue >= 2048 * 88 / 2);
+        /* Less in flight, and nothing stops. */
+        p->silent = false;
+        SIM_WAIT(s, 100 * SECONDS, p->received == f->to_write);
+        sim_close(s);
+    }
+}
