@@ -129,8 +129,10 @@ void tf_recovery_keep_order(tf_flow *flow) {
   while ((*last)->next != NULL) {
     last = &(*last)->next;
   }
-  if (TCP_SEQ_GT(segment_start(*last), segment_start(waits))) {
+  struct tcp_seg *end = *last;
+  if (TCP_SEQ_GT(segment_start(end), segment_start(waits))) {
     repeat(last, &waits->next);
+    end->flags &= (u8_t)~(SEG_SACKED | SEG_REPEATED); /* it may grow by what the peer has never seen */
   }
 }
 

@@ -50,6 +50,24 @@ TEST(bytes_written_during_recovery_come_behind_all_others)
     }
 }
 
+/* The last segment grew: that the peer had it once says nothing any more. */
+TEST(bytes_written_during_recovery_are_repeated_in_time)
+{
+    for (uint32_t family = 0; family < 2; family++) {
+        sim *s = sim_open(NULL);
+        peer *p = peer_new(s, family);
+        flow *f = lose_two_of_three(s, p, 700);
+        write_more(s, f, 300);
+        p->rcv_nxt += 1460;
+        p->received += 1460;
+        peer_ack(p);
+        sim_pump(s); /* all that is left leaves, and is lost */
+        p->silent = false;
+        SIM_WAIT(s, 400 * MILLISECONDS, p->received == f->to_write);
+        sim_close(s);
+    }
+}
+
 TEST(a_fin_during_recovery_comes_behind_all_bytes)
 {
     for (uint32_t how = 0; how < 4; how++) {
