@@ -228,6 +228,9 @@ void tf_flow_settle(tf_flow *flow) {
       tf_flow_schedule(flow);
     }
   }
+#if !TF_UNCURE_KEEP_ORDER
+  tf_recovery_keep_order(flow);
+#endif
   tf_flow_set_busy(flow, needs_ticks(flow));
   tf_recovery_arm(flow);
 }

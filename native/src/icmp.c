@@ -75,7 +75,7 @@ static int queue_request(const tf_parsed *parsed) {
   tf_packet_datagram *request = NULL;
   if (tf.echoes >= tf.config.max_echoes) {
     tf_drop_count(TF_DROP_ECHO);
-  } else if ((request = tf_alloc(sizeof *request + parsed->length)) == NULL) {
+  } else if ((request = tf_alloc_payload(sizeof *request + parsed->length)) == NULL) {
     tf_drop_count(TF_DROP_MEMORY);
   }
   if (request == NULL) {

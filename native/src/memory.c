@@ -10,6 +10,7 @@ static void *allocate(size_t size) {
 }
 
 void *tf_alloc(size_t size) { return allocate(size); }
+void *tf_alloc_payload(size_t size) { return tf_common_alloc_payload(tf.index, size); }
 void *tf_alloc_zero(size_t size) { return tf_common_alloc_zero(tf.index, size); }
 void tf_release(void *memory) { tf_common_release(memory); }
 

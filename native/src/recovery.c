@@ -13,6 +13,10 @@
  *  - without it, NewReno (RFC 6582): a partial acknowledgment means that the
  *    next segment is lost, too.
  *
+ * lwIP adds what is written next, and the FIN, to the last segment that waits
+ * to be sent, whatever lies behind that. So where repeated segments wait, the
+ * end of the stream waits with them.
+ *
  * The marks are bits of tcp_seg.flags that lwIP doesn't use.
  */
 #include "tf_internal.h"
@@ -93,6 +97,45 @@ void tf_recovery_arm(tf_flow *flow) {
   }
 }
 
+/* Takes a segment out of those in flight and queues it to be sent again, at
+ * `place` or behind. Returns the place for the next one. */
+static struct tcp_seg **repeat(struct tcp_seg **link, struct tcp_seg **place) {
+  struct tcp_seg *segment = *link;
+  *link = segment->next;
+  segment->flags |= SEG_REPEATED;
+  while (*place != NULL && TCP_SEQ_LT(segment_start(*place), segment_start(segment))) {
+    place = &(*place)->next;
+  }
+  segment->next = *place;
+  *place = segment;
+  return &segment->next;
+}
+
+/* After every visit to lwIP: is the last segment that waits the stream's last?
+ * One that isn't lies before what was sent already. */
+void tf_recovery_keep_order(tf_flow *flow) {
+  struct tcp_pcb *pcb = flow->pcb;
+  struct tcp_seg *waits = pcb->unsent;
+  if (waits == NULL || pcb->unacked == NULL || (pcb->flags & TF_FIN) != 0) {
+    return;
+  }
+  while (waits->next != NULL && TCP_SEQ_LT(segment_start(waits), pcb->snd_nxt)) {
+    waits = waits->next;
+  }
+  if (TCP_SEQ_GEQ(segment_end(waits), pcb->snd_nxt)) {
+    return;
+  }
+  struct tcp_seg **last = &pcb->unacked;
+  while ((*last)->next != NULL) {
+    last = &(*last)->next;
+  }
+  struct tcp_seg *end = *last;
+  if (TCP_SEQ_GT(segment_start(end), segment_start(waits))) {
+    repeat(last, &waits->next);
+    end->flags &= (u8_t)~(SEG_SACKED | SEG_REPEATED); /* it may grow by what the peer has never seen */
+  }
+}
+
 /* Everything that the peer isn't known to have goes out again, from the front,
  * one segment first. A second timeout in a row trusts no mark any more: a peer
  * may drop what it has announced (RFC 2018 section 8). */
@@ -115,14 +158,7 @@ void tf_recovery_timeout(tf_flow *flow) {
       link = &segment->next;
       continue;
     }
-    *link = segment->next;
-    segment->flags |= SEG_REPEATED;
-    while (*place != NULL && TCP_SEQ_LT(segment_start(*place), segment_start(segment))) {
-      place = &(*place)->next;
-    }
-    segment->next = *place;
-    *place = segment;
-    place = &segment->next;
+    place = repeat(link, place);
   }
   tcp_set_flags(pcb, TF_RTO);
   tcp_clear_flags(pcb, TF_INFR);
@@ -172,32 +208,31 @@ void tf_recovery_before(tf_flow *flow, const uint8_t *tcp, uint32_t header) {
   }
 }
 
-/* Takes a segment out of those in flight and queues it to be sent again. */
-static void repeat(struct tcp_pcb *pcb, struct tcp_seg **link) {
-  struct tcp_seg *segment = *link;
-  *link = segment->next;
-  segment->flags |= SEG_REPEATED;
-  struct tcp_seg **place = &pcb->unsent;
-  while (*place != NULL && TCP_SEQ_LT(segment_start(*place), segment_start(segment))) {
-    place = &(*place)->next;
+/* What the peer has of the segments behind one. */
+typedef struct marked {
+  uint32_t bytes, segments;
+} marked;
+
+static marked all_marked(const struct tcp_pcb *pcb) {
+  marked all = {0, 0};
+  for (const struct tcp_seg *segment = pcb->unacked; segment != NULL; segment = segment->next) {
+    if ((segment->flags & SEG_SACKED) != 0) {
+      all.bytes += TCP_TCPLEN(segment);
+      all.segments++;
+    }
   }
-  segment->next = *place;
-  *place = segment;
+  return all;
 }
 
-static uint32_t sacked_bytes(const struct tcp_pcb *pcb) {
-  uint32_t bytes = 0;
-  for (const struct tcp_seg *segment = pcb->unacked; segment != NULL; segment = segment->next) {
-    bytes += (segment->flags & SEG_SACKED) != 0 ? TCP_TCPLEN(segment) : 0;
-  }
-  return bytes;
-}
+/* IsLost() of RFC 6675 4. Three segments, and not only their bytes: what is
+ * written in small pieces is lost, too. */
+static int lost(const struct tcp_pcb *pcb, marked behind) { return behind.segments >= 3 || behind.bytes > 2u * pcb->mss; }
 
 static void recover_selectively(tf_flow *flow) {
   struct tcp_pcb *pcb = flow->pcb;
-  uint32_t above = sacked_bytes(pcb);
+  marked all = all_marked(pcb);
   if (flow->recovering != SELECTIVE) {
-    if (pcb->unacked == NULL || (pcb->unacked->flags & (SEG_SACKED | SEG_REPEATED)) != 0 || above <= 2u * pcb->mss || (pcb->flags & TF_RTO) != 0) {
+    if (pcb->unacked == NULL || (pcb->unacked->flags & (SEG_SACKED | SEG_REPEATED)) != 0 || !lost(pcb, all) || (pcb->flags & TF_RTO) != 0) {
       return;
     }
     flow->recovering = SELECTIVE;
@@ -207,24 +242,27 @@ static void recover_selectively(tf_flow *flow) {
   }
   /* What is in flight, without the lost, which are sent again while that leaves room. */
   uint32_t pipe = 0;
-  uint32_t left = above;
+  marked behind = all;
   for (const struct tcp_seg *segment = pcb->unacked; segment != NULL; segment = segment->next) {
     uint32_t length = TCP_TCPLEN(segment);
     if ((segment->flags & SEG_SACKED) != 0) {
-      left -= length;
-    } else if ((segment->flags & SEG_REPEATED) != 0 || left <= 2u * pcb->mss) {
+      behind.bytes -= length;
+      behind.segments--;
+    } else if ((segment->flags & SEG_REPEATED) != 0 || !lost(pcb, behind)) {
       pipe += length;
     }
   }
   int first = pcb->lastack != tf.ack_before || pipe == 0;
-  left = above;
-  for (struct tcp_seg **link = &pcb->unacked; *link != NULL && left > 2u * pcb->mss && (first || pipe < pcb->ssthresh);) {
+  behind = all;
+  struct tcp_seg **place = &pcb->unsent;
+  for (struct tcp_seg **link = &pcb->unacked; *link != NULL && lost(pcb, behind) && (first || pipe < pcb->ssthresh);) {
     struct tcp_seg *segment = *link;
     uint32_t length = TCP_TCPLEN(segment);
     if ((segment->flags & SEG_SACKED) != 0) {
-      left -= length;
+      behind.bytes -= length;
+      behind.segments--;
     } else if ((segment->flags & SEG_REPEATED) == 0 && !tcp_output_segment_busy(segment)) {
-      repeat(pcb, link);
+      place = repeat(link, place);
       pipe += length;
       first = 0;
       continue;

@@ -73,15 +73,24 @@ static uint32_t send_limit(void) {
   return limit < TF_LEAST_SEND ? TF_LEAST_SEND : limit;
 }
 
+/* Every acknowledgment with SACK blocks looks at all segments in flight. An
+ * application that asks for tiny ones gets fewer bytes, not a longer list. */
+#define MOST_SEGMENTS 2048u
+#define PBUFS_PER_SEGMENT 2u
+
+/* The same with a flow's segments in mind. */
+static uint32_t flow_limit(const struct tcp_pcb *pcb) { return LWIP_MIN(send_limit(), MOST_SEGMENTS * pcb->mss); }
+
 uint32_t tf_send_room(const tf_flow *flow) {
   const struct tcp_pcb *pcb = flow->pcb;
   uint32_t queued = pcb->snd_lbb - pcb->lastack;
-  uint32_t limit = send_limit();
-  /* Leave room in the segment queue for what one write may add. */
-  if (queued >= limit || pcb->snd_queuelen > TCP_SND_QUEUELEN - 2048) {
+  uint32_t limit = flow_limit(pcb);
+  uint32_t segments = pcb->snd_queuelen / PBUFS_PER_SEGMENT;
+  if (queued >= limit || segments >= MOST_SEGMENTS) {
     return 0;
   }
-  return LWIP_MIN(limit - queued, pcb->snd_buf);
+  uint32_t room = LWIP_MIN(limit - queued, (MOST_SEGMENTS - segments) * pcb->mss);
+  return LWIP_MIN(room, pcb->snd_buf);
 }
 
 /* What is allocated for bytes not yet acknowledged. A block that two flows
@@ -100,7 +109,7 @@ uint32_t tf_send_bytes(const tf_flow *flow) {
 }
 
 /* Room worth waking a writer for. */
-static int room_suffices(uint32_t room) { return room >= send_limit() / 4; }
+static int room_suffices(const struct tcp_pcb *pcb, uint32_t room) { return room >= flow_limit(pcb) / 4; }
 
 /* Bytes were acknowledged. */
 void tf_send_settle(tf_flow *flow) {
@@ -112,7 +121,7 @@ void tf_send_settle(tf_flow *flow) {
   if (flow->send_head == NULL) {
     drop_tail_block(flow); /* no idle flow holds a buffer */
   }
-  if (flow->want_write && room_suffices(tf_send_room(flow))) {
+  if (flow->want_write && room_suffices(flow->pcb, tf_send_room(flow))) {
     flow->want_write = 0;
     tf_flow_signal(flow, TF_EVENT_WRITABLE);
   }
@@ -290,7 +299,7 @@ static int32_t op_flow_writable(uint64_t id) {
   }
   uint32_t room = tf_send_room(flow);
   /* A little room is none while acknowledgments are on their way that make more. */
-  if (!room_suffices(room) && flow->pcb->unacked != NULL) {
+  if (!room_suffices(flow->pcb, room) && flow->pcb->unacked != NULL) {
     room = 0;
   }
   flow->want_write |= room == 0;

@@ -303,6 +303,7 @@ extern struct tf_globals tf;
 
 /* ---- memory.c */
 void *tf_alloc(size_t size);
+void *tf_alloc_payload(size_t size); /* not from the reserve: see tf_common_alloc_payload */
 void *tf_alloc_zero(size_t size);
 void tf_release(void *memory);
 int tf_take_token(tf_bucket *bucket, uint32_t per_second);
@@ -374,6 +375,7 @@ uint32_t tf_send_bytes(const tf_flow *flow);
 void tf_recovery_sent(tf_flow *flow, uint32_t sequence, int repeated);
 void tf_recovery_opened(tf_flow *flow);
 void tf_recovery_arm(tf_flow *flow);
+void tf_recovery_keep_order(tf_flow *flow);
 void tf_recovery_timeout(tf_flow *flow);
 void tf_recovery_before(tf_flow *flow, const uint8_t *tcp, uint32_t header);
 void tf_recovery_after(tf_flow *flow);

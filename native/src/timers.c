@@ -97,7 +97,8 @@ void tf_timers_reset(void) {
  * peer has acknowledged more of it than that, the piece lies before lastack, and
  * lwIP finds by an underflow that it never fits: the flow would be stuck for
  * ever. So what is acknowledged goes first. */
-static void drop_acknowledged(struct tcp_pcb *pcb) {
+static void drop_acknowledged(tf_flow *flow) {
+  struct tcp_pcb *pcb = flow->pcb;
   struct tcp_seg *head;
   while ((head = pcb->unsent) != NULL && head->len != 0 && TCP_SEQ_LT(lwip_ntohl(head->tcphdr->seqno), pcb->lastack)) {
     uint32_t known = pcb->lastack - lwip_ntohl(head->tcphdr->seqno);
@@ -110,6 +111,8 @@ static void drop_acknowledged(struct tcp_pcb *pcb) {
     }
     pcb->unsent = head->next;
     pcb->snd_queuelen -= pbuf_clen(head->p);
+    pcb->snd_buf += head->len; /* as lwIP does where it frees what was acknowledged */
+    flow->acked = 1;
     tcp_seg_free(head);
   }
 }
@@ -122,7 +125,7 @@ static void tick_lwip(void) {
     if (flow->pcb != NULL && flow->pcb->state != TIME_WAIT) {
 #if !TF_UNCURE_PARTIAL_ACK
       if (flow->pcb->persist_backoff != 0) {
-        drop_acknowledged(flow->pcb);
+        drop_acknowledged(flow);
       }
 #endif
 #if !TF_UNCURE_PERSIST

@@ -145,11 +145,12 @@ void tf_session_expire(tf_session *session) {
 }
 
 static tf_session *session_new(const tf_endpoint *source) {
-  tf_session *session = tf_alloc_zero(sizeof *session);
+  tf_session *session = tf_alloc_payload(sizeof *session);
   if (session == NULL) {
     tf_drop_count(TF_DROP_MEMORY);
     return NULL;
   }
+  memset(session, 0, sizeof *session);
   /* First, so that nobody makes room for one that doesn't come. */
   if (!tf_table_insert(&tf.sessions, session, &session->slot, &session->generation)) {
     tf_release(session);
@@ -201,7 +202,7 @@ void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const i
     tf_packet_datagram *datagram = NULL;
     if (session->queued >= tf.config.session_datagrams || session->queued_bytes + cost > tf.config.session_bytes) {
       tf_drop_count(TF_DROP_SESSION_QUEUE);
-    } else if ((datagram = tf_alloc(cost)) == NULL) {
+    } else if ((datagram = tf_alloc_payload(cost)) == NULL) {
       tf_drop_count(TF_DROP_MEMORY);
     } else {
       datagram->next = NULL;

@@ -238,6 +238,39 @@ TEST(budget_full_of_payload_lets_it_leave)
     sim_close(s);
 }
 
+static void tight_with_echoes(tf_config *config)
+{
+    tight(config);
+    config->flags |= TF_STACK_ECHO_QUEUE;
+    config->max_echoes = 100000;
+    config->max_sessions = 4096;
+}
+
+/* Datagrams and echo requests that nobody takes leave the reserve alone: connections still open and are answered. */
+TEST(budget_full_of_datagrams_lets_connections_open)
+{
+    for (uint32_t way = 0; way < 2; way++) {
+        sim *s = sim_open(tight_with_echoes);
+        s->tolerant = true;
+        static uint8_t data[1400];
+        for (uint32_t i = 0; sim_drops(s, TF_DROP_MEMORY) < 100; i++) {
+            CHECK(i < 20000);
+            tf_endpoint source = udp_application(4, (uint16_t)(1024 + i / 4 % 60000));
+            wire w = {.src = source, .dst = udp_remote(4, 9999), .protocol = way == 0 ? WIRE_UDP : WIRE_ICMP4, .payload = data, .payload_length = sizeof data};
+            w.icmp_type = 8;
+            sim_input_wire(s, &w);
+        }
+        CHECK(sim_stats(s).native_bytes > s->config.max_bytes - s->config.max_bytes / 8);
+        for (uint32_t i = 0; i < 4; i++) {
+            peer *p = peer_new(s, i);
+            flow *f = peer_open(p);
+            CHECK_EQ(TF_OK, tf_flow_shutdown(s->stack, s->now, f->id));
+            SIM_WAIT(s, 10 * SECONDS, p->fin_received);
+        }
+        sim_destroy(s);
+    }
+}
+
 static void small_output(tf_config *config)
 {
     config->output_bytes = 64 * 1024;

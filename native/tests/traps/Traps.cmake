@@ -37,6 +37,7 @@ set(traps
   "WINDOW_UPDATE window_of_16k_reopens_at_once window_of_64k_reopens_at_once"
   "BATCH_ACK batch_is_acknowledged_at_once"
   "RECOVERY losses_are_recovered_with_sack losses_are_recovered_without_sack retransmission_timer_follows_the_round_trip_and_doubles sack_repeats_the_lost_segments_only"
+  "KEEP_ORDER bytes_written_during_recovery_come_behind_all_others a_fin_during_recovery_comes_behind_all_bytes bytes_written_while_a_repetition_finds_no_room_come_behind_all_others"
   "SMALL_SEGMENTS one_byte_segments_stay_under_the_cap")
 
 file(GENERATE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/trap-objects.txt"
