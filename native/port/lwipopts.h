@@ -73,9 +73,9 @@
 
 /* ---- fragments */
 #define IP_REASSEMBLY 1
-#define IP_FRAG 1
+#define IP_FRAG 0 /* output.c cuts packets itself */
 #define LWIP_IPV6_REASS 1
-#define LWIP_IPV6_FRAG 1
+#define LWIP_IPV6_FRAG 0
 #define IP_REASS_MAXAGE 15
 #define IPV6_REASS_MAXAGE 15
 #if !TF_UNCURE_REASSEMBLY_LIMIT
