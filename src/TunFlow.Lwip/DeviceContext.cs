@@ -60,7 +60,10 @@ internal sealed class DeviceContext
         Task<T> answer = call.AsTask();
         try
         {
-            return await answer.WaitAsync(limit.Ended).ConfigureAwait(false);
+            T given = await answer.WaitAsync(limit.Ended).ConfigureAwait(false);
+            // One that was called for too long, before it returned its task, is as late.
+            limit.Ended.ThrowIfCancellationRequested();
+            return given;
         }
         catch when (!answer.IsCompleted)
         {

@@ -18,6 +18,7 @@ public sealed partial class Tunnel
     /// <summary>Follows a device whose MTU was changed, by <c>LinuxTunDevice.SetMtu</c> for instance: see <see cref="LwipDevice.SetMtu"/>. A device that takes another's place brings its own.</summary>
     /// <param name="mtu">The largest IP packet in bytes, 576 to 65,535. Below 1,280 IPv6 is not served.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is outside that range.</exception>
+    /// <exception cref="ObjectDisposedException">The tunnel has ended.</exception>
     public void SetMtu(int mtu) => _stack.SetMtu(mtu);
 
     /// <inheritdoc cref="LwipDevice.OnResume"/>

@@ -24,7 +24,7 @@ public sealed partial class Tunnel : IAsyncDisposable
     private readonly long _started;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _ended;
-    private long _notWrittenBefore;
+    private NotWritten _notWritten;
     private int _stopping;
 
     private Tunnel(IIPDevice device, LwipDevice stack, ILogger log, IPacketEngine engine, TunnelOptions options)
@@ -33,6 +33,7 @@ public sealed partial class Tunnel : IAsyncDisposable
         _stack = stack;
         _log = log;
         _engine = engine;
+        _notWritten = new NotWritten(engine, Before: 0);
         _options = options;
         _started = options.Stack.TimeProvider.GetTimestamp();
     }
@@ -83,7 +84,7 @@ public sealed partial class Tunnel : IAsyncDisposable
         return new TunnelStatistics
         {
             Stack = _stack.GetStatistics(),
-            PacketsNotWritten = Volatile.Read(ref _notWrittenBefore) + Volatile.Read(ref _engine).PacketsNotWritten,
+            PacketsNotWritten = Volatile.Read(ref _notWritten).Total,
             Uptime = time.GetElapsedTime(_started, ended == 0 ? time.GetTimestamp() : ended),
         };
     }
@@ -104,16 +105,20 @@ public sealed partial class Tunnel : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(device);
         await _serving.WaitAsync(cancellationToken).ConfigureAwait(false);
         IIPDevice earlier;
+        int? served;
         try
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _stopping) != 0, this);
-            earlier = await ExchangeAsync(device).ConfigureAwait(false);
+            (earlier, served) = await ExchangeAsync(device).ConfigureAwait(false);
         }
         finally
         {
             _serving.Release();
         }
 
+        // Not before: a log may wait for the tunnel.
+        if (served is { } mtu)
+            TunnelLog.DeviceReplaced(_log, device.GetType(), mtu);
         if (_options.DisposeDevice && !ReferenceEquals(earlier, device))
             await earlier.DisposeAsync().ConfigureAwait(false);
     }
@@ -145,8 +150,8 @@ public sealed partial class Tunnel : IAsyncDisposable
         ? new LinuxTunEngine(tun, stack)
         : new PumpEngine(device, stack);
 
-    /// <summary>Under <see cref="_serving"/>. Everything that may be refused comes before anything is changed.</summary>
-    private async Task<IIPDevice> ExchangeAsync(IIPDevice device)
+    /// <summary>Under <see cref="_serving"/>. Everything that may be refused comes before anything is changed. No MTU: serving the new device did not begin.</summary>
+    private async Task<(IIPDevice Earlier, int? Mtu)> ExchangeAsync(IIPDevice device)
     {
         int mtu = device.Mtu;
         PacketOffloads offloads = OffloadsOf(device);
@@ -156,14 +161,15 @@ public sealed partial class Tunnel : IAsyncDisposable
         IIPDevice earlier = _device;
         _engine = next;
         _device = device;
+        int? served = null;
         try
         {
             await previous.DetachAsync().ConfigureAwait(false);
-            Volatile.Write(ref _notWrittenBefore, _notWrittenBefore + previous.PacketsNotWritten);
+            Volatile.Write(ref _notWritten, new NotWritten(next, _notWritten.Total));
             _stack.SetMtu(mtu);
             _stack.SetReadOffloads(offloads);
             next.Start();
-            TunnelLog.DeviceReplaced(_log, device.GetType(), mtu);
+            served = mtu;
         }
         catch (Exception exception)
         {
@@ -172,7 +178,7 @@ public sealed partial class Tunnel : IAsyncDisposable
         }
 
         _ = FollowAsync(next);
-        return earlier;
+        return (earlier, served);
     }
 
     private async Task FollowAsync(IPacketEngine engine)
@@ -230,5 +236,11 @@ public sealed partial class Tunnel : IAsyncDisposable
             // Observed here: an application that only disposes the tunnel isn't to be told by the finalizer.
             _ = _completion.Task.Exception;
         }
+    }
+
+    /// <summary>What the engines of this one and earlier devices lost. Exchanged as a whole, so that nothing is counted twice or missing for a while.</summary>
+    private sealed record NotWritten(IPacketEngine Engine, long Before)
+    {
+        public long Total => Before + Engine.PacketsNotWritten;
     }
 }

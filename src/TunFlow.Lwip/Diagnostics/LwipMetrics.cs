@@ -23,15 +23,21 @@ internal sealed class LwipMetrics : IDisposable
         // A factory owns the meters that it makes.
         _meter = factory?.Create(options) ?? new Meter(options);
         _owned = factory is null;
-        _dialDuration = _meter.CreateHistogram<double>("tunflow.dial.duration", "s", "Time from the start of a dial to its success.");
-        CreatePackets();
-        CreateFlows();
-        CreateSessions();
-        CreateEchoes();
-        Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
-        Count("tunflow.native.allocation_failures", "{allocation}", "Allocations that the native stack was refused.", static s => s.AllocationFailures);
-        Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
-        Count("tunflow.assertions", "{assertion}", "Assertions of lwIP that failed; each ended its flow or packet.", static s => s.Asserts);
+        try
+        {
+            _dialDuration = _meter.CreateHistogram<double>("tunflow.dial.duration", "s", "Time from the start of a dial to its success.");
+            CreatePackets();
+            CreateFlows();
+            CreateSessions();
+            CreateEchoes();
+            CreateFaults();
+        }
+        catch
+        {
+            // A listener, which is user code. Nobody else would take the meter out of the runtime's list.
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Notes a successful dial.</summary>
@@ -84,6 +90,14 @@ internal sealed class LwipMetrics : IDisposable
         Count("tunflow.echo.requests", "{request}", "Echo requests given to the handler.", static s => s.EchoRequests);
         Count("tunflow.echo.failures", "{request}", "Echo requests that the handler failed on.", static s => s.EchoFailures);
         Count("tunflow.echo.replies", "{reply}", "Echo replies made.", static s => s.EchoReplies);
+    }
+
+    private void CreateFaults()
+    {
+        Count("tunflow.exceptions", "{exception}", "Exceptions of the application's code that are no network errors.", static s => s.UnexpectedExceptions);
+        Count("tunflow.native.allocation_failures", "{allocation}", "Allocations that the native stack was refused.", static s => s.AllocationFailures);
+        Gauge("tunflow.native.memory", "By", "Memory that the native stack has allocated.", static s => s.NativeBytes);
+        Count("tunflow.assertions", "{assertion}", "Assertions of lwIP that failed; each ended its flow or packet.", static s => s.Asserts);
     }
 
     private void Count(string name, string unit, string description, Func<LwipStatistics, long> value) =>

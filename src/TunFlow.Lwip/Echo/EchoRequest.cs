@@ -13,10 +13,14 @@ public readonly record struct EchoRequest
     /// <param name="hopLimit">0 to 255.</param>
     /// <param name="payload">What a reply repeats. Kept.</param>
     /// <exception cref="ArgumentNullException">An address is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
     public EchoRequest(IPAddress source, IPAddress destination, int identifier, int sequenceNumber, int hopLimit, ReadOnlyMemory<byte> payload)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(destination);
+        ThrowIfOutside(identifier, ushort.MaxValue, nameof(identifier));
+        ThrowIfOutside(sequenceNumber, ushort.MaxValue, nameof(sequenceNumber));
+        ThrowIfOutside(hopLimit, byte.MaxValue, nameof(hopLimit));
         Source = source;
         Destination = destination;
         Identifier = identifier;
@@ -42,4 +46,10 @@ public readonly record struct EchoRequest
 
     /// <summary>What a reply repeats, 0 to 65,507 bytes. A copy, the handler's to keep.</summary>
     public ReadOnlyMemory<byte> Payload { get; }
+
+    private static void ThrowIfOutside(int value, int most, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(value, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, most, name);
+    }
 }

@@ -164,6 +164,7 @@ internal sealed partial class SessionRelay
                         return false;
                     }
 
+                    Interlocked.Increment(ref _context.Counters.DatagramsFailed);
                     Skip(Refusals.From(reason));
                     Forget(route);
                     return true;

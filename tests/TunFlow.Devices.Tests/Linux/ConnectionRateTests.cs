@@ -37,12 +37,12 @@ internal sealed class ConnectionRateTests(string address, string neighbours, int
     public void TearDown() => _namespace?.Dispose();
 
     [Test]
-    public async Task Ten_thousand_a_second_is_the_default()
+    public async Task Fifteen_thousand_a_second_is_the_default()
     {
         await using LinuxTunDevice device = Open(new LinuxTunOptions { Name = "t" });
         string shown = _namespace.Execute("tc", "class show dev t");
-        Assert.That(device.ConnectionRate, Is.EqualTo(10_000));
-        Assert.That(shown, Does.Contain("htb 1:1 ").And.Contain("rate 6400Kbit"), "10,000 of 80 bytes");
+        Assert.That(device.ConnectionRate, Is.EqualTo(15_000));
+        Assert.That(shown, Does.Contain("htb 1:1 ").And.Contain("rate 9600Kbit"), "15,000 of 80 bytes");
     }
 
     [Test]

@@ -99,6 +99,31 @@ internal sealed class MetricsTests : DeviceFixture, IMeterFactory
     }
 
     [Test]
+    public void A_listener_that_throws_at_the_creation_of_a_device_leaves_no_meter_behind()
+    {
+        int thread = 0;
+        Meter? meter = null;
+        using (MeterListener faulty = new())
+        {
+            faulty.InstrumentPublished = (instrument, _) =>
+            {
+                if (Environment.CurrentManagedThreadId != thread || instrument.Name != "tunflow.retransmissions")
+                    return;
+                meter = instrument.Meter;
+                throw new InvalidOperationException("a listener out of order");
+            };
+            faulty.Start();
+            thread = Environment.CurrentManagedThreadId;
+            Assert.That(() => new LwipDevice(Dialer, Proxy), Throws.InvalidOperationException);
+        }
+
+        int left = 0;
+        using MeterListener listener = new() { InstrumentPublished = (instrument, _) => left += instrument.Meter == meter ? 1 : 0 };
+        listener.Start();
+        Assert.That((meter is null, left), Is.EqualTo((false, 0)));
+    }
+
+    [Test]
     public async Task A_disposed_device_is_not_kept_alive_by_its_factory()
     {
         WeakReference device = await UseOneAsync();

@@ -145,6 +145,21 @@ internal sealed class EchoTests : DeviceFixture
     }
 
     [Test]
+    public async Task A_handler_that_blocks_past_its_time_gives_no_answer()
+    {
+        _handler = (_, _) =>
+        {
+            Time.Advance(TimeSpan.FromSeconds(7));
+            return new ValueTask<EchoAnswer>(EchoAnswer.Reply);
+        };
+        (IPAddress source, IPAddress destination) = Addresses(4);
+        Link.Send(PacketBuilder.EchoRequest(source, destination, 1, "x"u8));
+
+        await Eventually.HoldsAsync(() => Statistics.EchoFailures + Statistics.EchoReplies == 1, "the end of the call");
+        Assert.That((Statistics.EchoFailures, Statistics.EchoReplies, Link.PacketCount), Is.EqualTo((1L, 0L, 0L)));
+    }
+
+    [Test]
     [AcceptanceRow(39)]
     public async Task No_more_than_the_limit_wait_at_once_and_the_rest_is_dropped_and_counted()
     {
@@ -258,6 +273,16 @@ internal sealed class EchoTests : DeviceFixture
         Assert.That(new LwipDeviceOptions { EchoMode = (EchoMode)3 }.Validate, Throws.InstanceOf<ArgumentOutOfRangeException>());
         Assert.That((EchoAnswer.None, EchoAnswer.Unreachable()), Is.EqualTo((default(EchoAnswer), EchoAnswer.Unreachable(NetworkError.HostUnreachable))));
     }
+
+    [TestCase(-1, 0, 64)]
+    [TestCase(65_536, 0, 64)]
+    [TestCase(0, -1, 64)]
+    [TestCase(0, 65_536, 64)]
+    [TestCase(0, 0, -1)]
+    [TestCase(0, 0, 256)]
+    public void A_request_with_numbers_that_cannot_be_is_refused(int identifier, int sequenceNumber, int hopLimit) => Assert.That(
+        () => new EchoRequest(IPAddress.Loopback, IPAddress.Loopback, identifier, sequenceNumber, hopLimit, default),
+        Throws.InstanceOf<ArgumentOutOfRangeException>());
 
     private static (IPAddress Source, IPAddress Destination) Addresses(int family) => family == 4
         ? (IPAddress.Parse("10.9.0.2"), IPAddress.Parse("192.0.2.1"))

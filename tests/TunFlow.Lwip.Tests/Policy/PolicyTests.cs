@@ -228,7 +228,7 @@ internal sealed class PolicyTests : DeviceFixture
 
         Assert.That((refusal.IcmpType, refusal.IcmpCode), Is.EqualTo(((byte)3, (byte)1)));
         Assert.That(answer.Payload.ToArray(), Is.EqualTo(new byte[] { 2 }));
-        Assert.That(Statistics.SessionsFailed, Is.EqualTo(1));
+        Assert.That((Statistics.SessionsFailed, Statistics.DatagramsFailed), Is.EqualTo((1L, 1L)));
     }
 
     [Test]

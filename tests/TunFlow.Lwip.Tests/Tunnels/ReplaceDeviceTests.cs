@@ -109,6 +109,35 @@ internal sealed class ReplaceDeviceTests
     }
 
     [Test]
+    public async Task Packets_not_written_are_counted_on_while_devices_change()
+    {
+        TaskCompletionSource writing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Mock<IIPDevice> deaf = new();
+        deaf.SetupGet(static device => device.Mtu).Returns(1500);
+        MemoryDevice near = MemoryDevice.CreatePair().Item1;
+        (MemoryDevice firstNear, MemoryDevice firstFar) = MemoryDevice.CreatePair();
+        deaf.Setup(static device => device.ReadAsync(It.IsAny<Memory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns((Memory<byte> buffer, CancellationToken token) => firstNear.ReadAsync(buffer, token));
+        int writes = 0;
+        deaf.Setup(static device => device.WriteAsync(It.IsAny<ReadOnlyMemory<byte>>(), It.IsAny<CancellationToken>()))
+            .Returns((ReadOnlyMemory<byte> _, CancellationToken _) => Interlocked.Increment(ref writes) == 1
+                ? ValueTask.FromException(new NetworkException(NetworkError.ResourceExhausted))
+                : new ValueTask(writing.Task));
+        await using Tunnel tunnel = Tunnel.Start(deaf.Object, new FakeDialer(), new FakePacketProxy());
+        await firstFar.WriteAsync(PacketBuilder.UdpDatagram(s_app, s_server, "one"u8));
+        await Eventually.HoldsAsync(() => tunnel.GetStatistics().PacketsNotWritten == 1, "the packet that was refused");
+        await firstFar.WriteAsync(PacketBuilder.UdpDatagram(s_app, s_server, "two"u8));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref writes) == 2, "the write that hangs");
+
+        Task exchange = tunnel.ReplaceDeviceAsync(near);
+        // It waits for the write that hangs, for a while.
+        Assert.That((exchange.IsCompleted, tunnel.GetStatistics().PacketsNotWritten), Is.EqualTo((false, 1L)));
+        await exchange.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(tunnel.GetStatistics().PacketsNotWritten, Is.EqualTo(1));
+        writing.SetResult();
+    }
+
+    [Test]
     public async Task A_tunnel_that_has_ended_takes_no_other_device()
     {
         (MemoryDevice near, MemoryDevice _) = MemoryDevice.CreatePair();

@@ -66,7 +66,28 @@ internal sealed class TunnelLogTests : ILoggerFactory
         }
     }
 
+    [Test]
+    public async Task A_log_may_wait_for_the_tunnel_to_stop()
+    {
+        (MemoryDevice first, _) = MemoryDevice.CreatePair();
+        (MemoryDevice second, _) = MemoryDevice.CreatePair();
+        await using Tunnel tunnel = Start(first);
+        bool stopped = false;
+        _onEntry = id => stopped |= id == 102 && tunnel.StopAsync().Wait(TimeSpan.FromSeconds(10));
+        try
+        {
+            await tunnel.ReplaceDeviceAsync(second);
+        }
+        finally
+        {
+            _onEntry = null;
+        }
+
+        Assert.That(stopped, Is.True);
+    }
+
     private bool _throws;
+    private Action<int>? _onEntry;
 
     ILogger ILoggerFactory.CreateLogger(string categoryName) => new Log(this, categoryName);
 
@@ -89,6 +110,7 @@ internal sealed class TunnelLogTests : ILoggerFactory
         {
             if (tests._throws)
                 throw new InvalidOperationException("a log out of order");
+            tests._onEntry?.Invoke(eventId.Id);
             tests._entries.Enqueue((category, logLevel, eventId.Id, formatter(state, exception), exception));
         }
     }
