@@ -8,7 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#define SYNS_PER_SECOND 15000u
+#define SYNS_PER_SECOND 12500u
 #define SYN_SIZE 80u /* the longest: every SYN counts as much */
 #define SYN_BURST_NS 50000000u
 #define NS_PER_TICK 64u

@@ -21,7 +21,7 @@ public sealed class LinuxTunOptions
     public PacketOffloads Offloads { get; init; } = PacketOffloads.Checksum | PacketOffloads.TcpSegmentation;
 
     /// <summary>
-    /// How many TCP connections a second programs can begin through the interface; null for no bound. Default: 15,000. Beyond it their SYNs
+    /// How many TCP connections a second programs can begin through the interface; null for no bound. Default: 12,500. Beyond it their SYNs
     /// wait in the kernel, so that a flood of them does not displace the packets of established connections and has to wait itself. When as many
     /// wait as the interface's queue is long (500), more are lost, and a connection's is sent again after a second. 1 to 10,000,000.
     /// </summary>
@@ -29,5 +29,5 @@ public sealed class LinuxTunOptions
     /// Kept by the queueing discipline HTB. It is left out where the kernel lacks it (see <see cref="LinuxTunDevice.ConnectionRate"/>), and on
     /// interfaces that exist already: they have their owner's. The kernel removes it from an interface that moves to another network namespace.
     /// </remarks>
-    public int? ConnectionRate { get; init; } = 15_000;
+    public int? ConnectionRate { get; init; } = 12_500;
 }

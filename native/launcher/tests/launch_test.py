@@ -122,7 +122,7 @@ class Behaviour:
         _, code, output = self.run_shell("tc class show dev tun0; tc filter show dev tun0", options=["--name", "tun0"])
         self.assertEqual(0, code)
         self.assertIn("htb 1:1 root", output)
-        self.assertIn("rate 9600Kbit", output)  # 15,000 of 80 bytes
+        self.assertIn("rate 8Mbit", output)  # 12,500 of 80 bytes
         self.assertEqual(1, output.count("protocol ip pref 1 u32 chain 0 fh 800::800 "))
         self.assertEqual(1, output.count("protocol ipv6 pref 2 u32 chain 0 fh 801::800 "))
 

@@ -41,8 +41,8 @@ internal sealed class ConnectionRateTests(string address, string neighbours, int
     {
         await using LinuxTunDevice device = Open(new LinuxTunOptions { Name = "t" });
         string shown = _namespace.Execute("tc", "class show dev t");
-        Assert.That(device.ConnectionRate, Is.EqualTo(15_000));
-        Assert.That(shown, Does.Contain("htb 1:1 ").And.Contain("rate 9600Kbit"), "15,000 of 80 bytes");
+        Assert.That(device.ConnectionRate, Is.EqualTo(12_500));
+        Assert.That(shown, Does.Contain("htb 1:1 ").And.Contain("rate 8Mbit"), "12,500 of 80 bytes");
     }
 
     [Test]
