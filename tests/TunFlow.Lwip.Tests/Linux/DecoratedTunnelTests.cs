@@ -81,9 +81,9 @@ internal sealed class DecoratedTunnelTests
             Assert.That(Convert.FromHexString(string.Concat(hex.Where(line => line.StartsWith('\t')).Select(line => line.Trim()))).AsSpan().SequenceEqual(down), Is.True, "down");
 
             // Offloads pass the decorator in both directions: packets larger than the MTU, and no bad checksum in the file.
-            string[][] rows = await Tshark.ReadFieldsAsync(path, "frame.len", "frame.packet_flags_direction", "tcp.checksum.status", "tcp.srcport");
+            string[][] rows = await Tshark.ReadFieldsAsync(path, "frame.len", "frame.packet_flags_direction", "tcp.checksum.status", "tcp.srcport", "tcp.seq", "tcp.analysis.flags", "tcp.checksum", "tcp.checksum_calculated", "tcp.flags");
             Assert.That(rows.Where(row => int.Parse(row[0], System.Globalization.CultureInfo.InvariantCulture) > 1500).Select(row => row[1]).Distinct(), Is.EquivalentTo(new[] { "0x00000001", "0x00000002" }));
-            Assert.That(rows.Where(row => row[3].Length > 0).Select(row => row[2]), Is.All.EqualTo("1"), "1 is good");
+            Assert.That(rows.Where(row => row[3].Length > 0 && row[2] != "1").Select(row => string.Join(' ', row)), Is.Empty, "bad checksums");
             Assert.That(rows.Where(row => row[3] == "4080").Select(row => row[1]), Is.All.EqualTo("0x00000001"), "what the server sends is inbound");
         }
         finally
