@@ -24,6 +24,7 @@ internal sealed class DatagramV6Tests : DeviceFixture
         ParsedPacket answer = await Link.NextAsync();
         Assert.That((answer.Source, answer.Destination), Is.EqualTo((Server6, s_app)));
         Assert.That(answer.Payload.Span.SequenceEqual(payload), Is.True);
+        await Eventually.HoldsAsync(() => Statistics is { DatagramsUp: 1, DatagramsDown: 1 }, "the counts");
         LwipStatistics statistics = Statistics;
         Assert.That((statistics.DatagramsUp, statistics.DatagramsDown, statistics.SessionsOpened, statistics.Sessions), Is.EqualTo((1L, 1L, 1L, 1)));
         Assert.That((statistics.BytesIn, statistics.BytesOut, statistics.Drops.Total), Is.EqualTo((1248L, 1248L, 0L)));
