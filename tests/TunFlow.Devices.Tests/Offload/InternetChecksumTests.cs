@@ -70,4 +70,16 @@ internal sealed class InternetChecksumTests
     {
         Assert.That(InternetChecksum.Complete(InternetChecksum.Add(0, [0xFF, 0xFF])), Is.EqualTo(0xFFFF));
     }
+
+    [TestCase(6, 0xFF, TestName = "A_checksum_of_zero_is_stored_as_FFFF_for_UDP")]
+    [TestCase(16, 0x00, TestName = "A_checksum_of_zero_is_stored_as_it_is_for_TCP")]
+    public void A_partial_checksum_whose_complement_is_zero(int offset, byte stored)
+    {
+        byte[] packet = new byte[40];
+        packet[20] = packet[21] = 0xFF;
+
+        Assert.That(PartialChecksum.TryComplete(packet, new PacketOffload { Checksum = ChecksumState.Partial, ChecksumStart = 20, ChecksumOffset = (ushort)offset }), Is.True);
+
+        Assert.That(packet[(20 + offset)..(22 + offset)], Is.All.EqualTo(stored));
+    }
 }

@@ -133,7 +133,9 @@ public sealed partial class PacketCapture : IAsyncDisposable
         int size = PcapngBlocks.PacketSize(captured);
 
         // 64 KiB may have to be summed up: not under the lock.
-        int field = FindPartialChecksum(packet, in offload, out ushort checksum);
+        int field = -1;
+        ushort checksum = 0;
+        bool completes = offload.Checksum == ChecksumState.Partial && PartialChecksum.TryCompute(packet, offload, out field, out checksum);
         bool wake = false;
         lock (_lock)
         {
@@ -155,7 +157,7 @@ public sealed partial class PacketCapture : IAsyncDisposable
             {
                 Span<byte> copy = PcapngBlocks.WritePacket(_filling.AsSpan(_filled, size), now, captured, packet.Length, direction == _options.Outbound);
                 packet[..captured].CopyTo(copy);
-                if (field >= 0 && field + sizeof(ushort) <= captured)
+                if (completes && field + sizeof(ushort) <= captured)
                 {
                     InternetChecksum.Store(copy[field..], checksum);
                 }
@@ -176,20 +178,6 @@ public sealed partial class PacketCapture : IAsyncDisposable
 
     /// <summary>Nanoseconds since 1970. The format knows nothing earlier, a clock that was never set may.</summary>
     internal ulong Now() => (ulong)Math.Max(0, (_options.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks) * 100;
-
-    private static int FindPartialChecksum(ReadOnlySpan<byte> packet, in PacketOffload offload, out ushort checksum)
-    {
-        checksum = 0;
-        int field = offload.ChecksumStart + offload.ChecksumOffset;
-        if (offload.Checksum != ChecksumState.Partial || field + sizeof(ushort) > packet.Length)
-        {
-            return -1;
-        }
-
-        // The field holds the sum of the pseudo-header over the whole super-packet, so this is right for both kinds.
-        checksum = InternetChecksum.Complete(InternetChecksum.Add(0, packet[offload.ChecksumStart..]));
-        return field;
-    }
 
     private bool Wants(ReadOnlySpan<byte> packet, PacketDirection direction)
     {

@@ -60,12 +60,15 @@ internal static class InternetChecksum
         return (ushort)sum;
     }
 
-    /// <summary>The checksum to store. Never 0, which UDP reserves for "none"; 0xFFFF means the same number to everyone.</summary>
+    /// <summary>The checksum to store for UDP. Never 0, which is reserved for "none" there (RFC 768); 0xFFFF means the same number.</summary>
     internal static ushort Complete(ulong sum)
     {
-        ushort checksum = (ushort)~Fold(sum);
+        ushort checksum = CompleteTcp(sum);
         return checksum == 0 ? ushort.MaxValue : checksum;
     }
+
+    /// <summary>The checksum to store for TCP. 0 is one like others there; receivers take 0xFFFF in its place, but Wireshark calls it bad (RFC 1624 section 3).</summary>
+    internal static ushort CompleteTcp(ulong sum) => (ushort)~Fold(sum);
 
     internal static void Store(Span<byte> field, ushort checksum) => MemoryMarshal.Write(field, in checksum);
 }

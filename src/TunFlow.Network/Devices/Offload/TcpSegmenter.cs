@@ -68,7 +68,7 @@ internal sealed class TcpSegmenter
         WriteTcp(bytes[_layout.Transport..], last);
         ulong pseudoHeader = _layout.Version == 4 ? WriteIp4(bytes) : WriteIp6(bytes);
         Span<byte> transport = bytes[_layout.Transport..];
-        InternetChecksum.Store(transport[TcpHeaders.ChecksumOffset..], InternetChecksum.Complete(InternetChecksum.Add(pseudoHeader, transport)));
+        InternetChecksum.Store(transport[TcpHeaders.ChecksumOffset..], InternetChecksum.CompleteTcp(InternetChecksum.Add(pseudoHeader, transport)));
         _next += payload;
         _index++;
         return segment;
