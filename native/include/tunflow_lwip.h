@@ -299,7 +299,8 @@ TF_API int32_t tf_flow_write(uint32_t stack, uint64_t now, uint64_t id, const ui
  * tf_block_alloc gave); the flow takes references of its own. The bytes must
  * not change until tf_block_shared is zero. */
 TF_API int32_t tf_flow_write_block(uint32_t stack, uint64_t now, uint64_t id, uint8_t *block, const uint8_t *data, uint32_t length);
-/* [lock] Bytes that a write would take now. If 0, TF_EVENT_WRITABLE will come. */
+/* [lock] Bytes that are worth a write now. If 0, TF_EVENT_WRITABLE will come: there
+ * is no room, or less than a quarter of what the flow may hold while some is in use. */
 TF_API int32_t tf_flow_writable(uint32_t stack, uint64_t id);
 /* [lock] Half-close: FIN after what was written. Twice is harmless. */
 TF_API int32_t tf_flow_shutdown(uint32_t stack, uint64_t now, uint64_t id);

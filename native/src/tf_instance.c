@@ -61,5 +61,6 @@
 #include "icmp.c"
 #include "udp.c"
 #include "output.c"
+#include "output_fragments.c"
 #include "stack.c"
 #include "ops.c"

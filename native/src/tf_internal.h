@@ -415,9 +415,11 @@ err_t tf_netif_output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *de
 err_t tf_netif_output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *destination);
 uint8_t *tf_output_reserve(uint32_t length, tf_entry **entry);
 void tf_output_commit(tf_entry *entry);
-err_t tf_output_fragments(const struct pbuf *p);
 void tf_output_clear(void);
 void tf_output_retry(void);
+
+/* ---- output_fragments.c */
+err_t tf_output_fragments(const struct pbuf *p);
 
 /* The clock never goes back, whatever the caller says. */
 static inline void tf_advance(uint64_t now) { tf.now = now > tf.now ? now : tf.now; }

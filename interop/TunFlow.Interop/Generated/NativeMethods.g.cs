@@ -187,7 +187,10 @@ internal static unsafe partial class NativeMethods
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int tf_flow_write_block(uint stack, ulong now, ulong id, byte* block, byte* data, uint length);
 
-    /// <summary>[lock] Bytes that a write would take now. If 0, TF_EVENT_WRITABLE will come.</summary>
+    /// <summary>
+    /// [lock] Bytes that are worth a write now. If 0, TF_EVENT_WRITABLE will come: there
+    /// is no room, or less than a quarter of what the flow may hold while some is in use.
+    /// </summary>
     /// <remarks><c>int32_t tf_flow_writable(uint32_t stack, uint64_t id)</c></remarks>
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]

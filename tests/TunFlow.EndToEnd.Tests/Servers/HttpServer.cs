@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -7,61 +6,33 @@ using System.Text;
 namespace TunFlow.EndToEnd.Tests.Servers;
 
 /// <summary>Enough of HTTP/1.1 for curl: GET answers with the given bytes, PUT with the SHA-256 of what was sent.</summary>
-internal sealed class HttpServer : IDisposable
+internal sealed class HttpServer : StreamServer
 {
-    private readonly Socket _listener;
     private readonly byte[] _content;
 
     internal HttpServer(Socket listener, byte[] content)
+        : base(listener)
     {
-        _listener = listener;
         _content = content;
-        _ = AcceptAsync();
+        Start();
     }
 
-    internal int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
-
-    public void Dispose() => _listener.Dispose();
-
-    private async Task AcceptAsync()
+    protected override async Task ServeAsync(Socket client)
     {
-        try
+        await using NetworkStream stream = new(client);
+        (string request, long length, bool expects) = await ReadHeadAsync(stream);
+        byte[] body = _content;
+        if (request.StartsWith("PUT ", StringComparison.Ordinal))
         {
-            while (true)
-                _ = ServeAsync(await _listener.AcceptAsync());
+            if (expects)
+                await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray());
+            body = Encoding.ASCII.GetBytes(await HashAsync(stream, length));
         }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // Disposed: the test is over.
-        }
-    }
 
-    private async Task ServeAsync(Socket client)
-    {
-        using (client)
-        {
-            try
-            {
-                await using NetworkStream stream = new(client);
-                (string request, long length, bool expects) = await ReadHeadAsync(stream);
-                byte[] body = _content;
-                if (request.StartsWith("PUT ", StringComparison.Ordinal))
-                {
-                    if (expects)
-                        await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray());
-                    body = Encoding.ASCII.GetBytes(await HashAsync(stream, length));
-                }
-
-                string head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 200 OK\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n");
-                await stream.WriteAsync(Encoding.ASCII.GetBytes(head));
-                await stream.WriteAsync(body);
-                client.Shutdown(SocketShutdown.Send);
-            }
-            catch (IOException)
-            {
-                // The client sees the same, and it is the client that the test looks at.
-            }
-        }
+        string head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 200 OK\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n");
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(head));
+        await stream.WriteAsync(body);
+        client.Shutdown(SocketShutdown.Send);
     }
 
     private static async Task<(string Request, long Length, bool Expects)> ReadHeadAsync(NetworkStream stream)

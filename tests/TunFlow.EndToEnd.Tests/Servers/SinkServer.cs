@@ -1,12 +1,10 @@
-using System.Net;
 using System.Net.Sockets;
 
 namespace TunFlow.EndToEnd.Tests.Servers;
 
-/// <summary>Accepts on the loopback and reads whatever comes; or sends it back, all of it or only what came first, and then closes.</summary>
-internal sealed class SinkServer : IDisposable
+/// <summary>Reads whatever comes; or sends it back, all of it or only what came first, and then closes.</summary>
+internal sealed class SinkServer : StreamServer
 {
-    private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly bool _echo;
     private readonly bool _once;
 
@@ -14,54 +12,19 @@ internal sealed class SinkServer : IDisposable
     {
         _echo = echo || once;
         _once = once;
-        _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        _listener.Listen(4096);
-        _ = AcceptAsync();
+        Start();
     }
 
-    internal int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
-
-    public void Dispose() => _listener.Dispose();
-
-    private async Task AcceptAsync()
+    protected override async Task ServeAsync(Socket client)
     {
-        while (true)
+        byte[] buffer = new byte[_echo ? 4096 : 256 * 1024];
+        int count;
+        while ((count = await client.ReceiveAsync(buffer)) > 0)
         {
-            try
-            {
-                _ = ServeAsync(await _listener.AcceptAsync());
-            }
-            catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionReset)
-            {
-                // Reset in the backlog; the next one is none the worse for it.
-            }
-            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-            {
-                return; // disposed: the test is over
-            }
-        }
-    }
-
-    private async Task ServeAsync(Socket socket)
-    {
-        using (socket)
-        {
-            byte[] buffer = new byte[_echo ? 4096 : 256 * 1024];
-            try
-            {
-                int count;
-                while ((count = await socket.ReceiveAsync(buffer)) > 0)
-                {
-                    if (_echo)
-                        await socket.SendAsync(buffer.AsMemory(0, count));
-                    if (_once)
-                        return;
-                }
-            }
-            catch (SocketException)
-            {
-                // Reset: the client sees the same, and it is the client that the test looks at.
-            }
+            if (_echo)
+                await client.SendAsync(buffer.AsMemory(0, count));
+            if (_once)
+                return;
         }
     }
 }

@@ -11,7 +11,7 @@ namespace TunFlow.Lwip.Tests.Diagnostics;
 
 /// <summary>docs/diagnostics.md names every instrument and every log event as the code has them, and no other.</summary>
 [TestFixture]
-internal sealed partial class DocumentationTests : DeviceFixture, IMeterFactory
+internal sealed partial class DocumentationTests : DeviceFixture
 {
     private static readonly string s_root = typeof(DocumentationTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(static a => a.Key == "RepositoryRoot").Value!;
     private static readonly string s_document = File.ReadAllText(Path.Combine(s_root, "docs", "diagnostics.md"));
@@ -19,25 +19,14 @@ internal sealed partial class DocumentationTests : DeviceFixture, IMeterFactory
     // Each has a log class and a meter of its own; what has neither so far tells by exceptions and statistics alone.
     private static readonly Assembly[] s_product = [typeof(Tunnel).Assembly, typeof(LwipDevice).Assembly, typeof(IIPDevice).Assembly, typeof(TunFlow.Devices.LinuxTunDevice).Assembly];
 
-    private readonly List<Meter> _meters = [];
+    private readonly FakeMeterFactory _factory = new();
     private readonly List<Instrument> _instruments = [];
     private readonly List<(string Name, long Value, KeyValuePair<string, object?>[] Tags)> _measurements = [];
 
-    protected override LwipDeviceOptions Options => new() { MeterFactory = this };
+    protected override LwipDeviceOptions Options => new() { MeterFactory = _factory };
 
-    Meter IMeterFactory.Create(MeterOptions options)
-    {
-        options.Scope = this;
-        Meter meter = new(options);
-        _meters.Add(meter);
-        return meter;
-    }
-
-    void IDisposable.Dispose()
-    {
-        foreach (Meter meter in _meters)
-            meter.Dispose();
-    }
+    [OneTimeTearDown]
+    public void TearDownMeters() => _factory.Dispose();
 
     [SetUp]
     public void Collect()
@@ -49,7 +38,7 @@ internal sealed partial class DocumentationTests : DeviceFixture, IMeterFactory
         using MeterListener listener = new();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            if (instrument.Meter == _meters[^1])
+            if (instrument.Meter == _factory.Meters[^1])
             {
                 _instruments.Add(instrument);
                 self.EnableMeasurementEvents(instrument);

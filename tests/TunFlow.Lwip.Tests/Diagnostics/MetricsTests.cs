@@ -8,25 +8,14 @@ using TunFlow.Testing.Packets;
 namespace TunFlow.Lwip.Tests.Diagnostics;
 
 [TestFixture]
-internal sealed class MetricsTests : DeviceFixture, IMeterFactory
+internal sealed class MetricsTests : DeviceFixture
 {
-    private readonly List<Meter> _meters = [];
+    private readonly FakeMeterFactory _factory = new();
 
-    protected override LwipDeviceOptions Options => new() { MeterFactory = this };
+    protected override LwipDeviceOptions Options => new() { MeterFactory = _factory };
 
-    Meter IMeterFactory.Create(MeterOptions options)
-    {
-        options.Scope = this;
-        Meter meter = new(options);
-        _meters.Add(meter);
-        return meter;
-    }
-
-    void IDisposable.Dispose()
-    {
-        foreach (Meter meter in _meters)
-            meter.Dispose();
-    }
+    [OneTimeTearDown]
+    public void TearDownMeters() => _factory.Dispose();
 
     [Test]
     public async Task Traffic_shows_in_the_instruments()
@@ -90,7 +79,7 @@ internal sealed class MetricsTests : DeviceFixture, IMeterFactory
         MeterListener listener = new();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            if (instrument.Meter.Scope == this && instrument.Meter.Name == LwipDevice.MeterName)
+            if (instrument.Meter.Scope == _factory && instrument.Meter.Name == LwipDevice.MeterName)
                 self.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<T>((instrument, value, tags, _) => note(instrument, value, [.. tags.ToArray().Select(static tag => $"{tag.Key}={tag.Value}")]));
