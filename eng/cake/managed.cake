@@ -40,7 +40,7 @@ public static class Managed
         Lifetimes(configuration, tally, "the Lifetime tests with a tiny gen0", "DOTNET_GCgen0size=0x10000");
         // The test runner itself would take hours.
         tally.Step("a device's life with a collection at every allocation and every call out of managed code",
-            () => Shell.Run("env", "DOTNET_GCStress=3", "dotnet", Paths.Binary("TunFlow.Lwip.Tests", configuration, "TunFlow.Lwip.Tests.dll")));
+            () => Shell.RunTelling("env", "DOTNET_GCStress=3", "dotnet", Paths.Binary("TunFlow.Lwip.Tests", configuration, "TunFlow.Lwip.Tests.dll")));
     }
 
     // The runtime handles its own faults, and uses alternative stacks of its own; what the process leaves at its end is the runtime's.

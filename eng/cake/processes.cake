@@ -12,6 +12,14 @@ public static class Shell
             throw new CommandException($"exit code {code}: {file} {string.Join(' ', arguments)}");
     }
 
+    // The same, and the exception has the end of what it printed.
+    public static void RunTelling(string file, params string[] arguments)
+    {
+        var (code, output) = Capture(file, quiet: false, arguments);
+        if (code != 0)
+            throw new CommandException($"exit code {code}: {file} {string.Join(' ', arguments)}\n{string.Join('\n', output.Split('\n').TakeLast(15))}");
+    }
+
     public static int Try(string file, params string[] arguments)
     {
         using var process = Start(file, arguments, redirect: false);

@@ -16,9 +16,6 @@ internal sealed class HttpConnector(IStreamDialer dialer, EndPoint server, TlsSe
     /// <summary>How often something was heard on any of the connections.</summary>
     public long Heard => Volatile.Read(ref _heard);
 
-    /// <summary>Whether the handler may still put a query on a connection that was given up.</summary>
-    public bool HasAborted => _kept.Keys.Any(static connection => connection.IsAborted);
-
     /// <summary>Cancelled when the resolver is disposed: the handler itself lets a connection that is being made live on for later requests.</summary>
     public CancellationToken Disposed { get; init; }
 

@@ -52,17 +52,15 @@ internal sealed class HttpExchange : IDisposable
         // Id 0 as RFC 8484 section 4.1 asks: the exchange itself says which answer belongs to which query.
         DnsQueryMessage query = new(question, id: 0, paddedTo: DnsQueryMessage.EncryptedPadding);
 
-        // A query may be put on a connection that was just given up; a query can be repeated, so that is not its caller's concern.
-        if (_connector.HasAborted)
+        // A kept connection may have died, or been given up, before the handler knows. A query can be repeated, so that is not its caller's concern;
+        // whether the connection was a kept one is not to be seen from here, and one repetition does no harm to a new one.
+        try
         {
-            try
-            {
-                return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
-            }
-            catch (DnsException exception) when (exception is { Stage: DnsStage.Send or DnsStage.Receive, Error: not NetworkError.TimedOut })
-            {
-                scope.Stage = DnsStage.Dial;
-            }
+            return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
+        }
+        catch (DnsException exception) when (CameFromConnection(exception))
+        {
+            scope.Stage = DnsStage.Dial;
         }
 
         return await AttemptAsync(query, scope, cancellationToken).ConfigureAwait(false);
@@ -153,6 +151,11 @@ internal sealed class HttpExchange : IDisposable
                 ? parsed!
                 : throw scope.Reject(problem);
     }
+
+    /// <summary>The connection broke, perhaps before it took anything of the query. A stream that the server resets is its answer, and what the connector says of a new connection stands.</summary>
+    private static bool CameFromConnection(DnsException exception) =>
+        exception is { Stage: DnsStage.Send or DnsStage.Receive, Error: not NetworkError.TimedOut, InnerException: not HttpRequestException { HttpRequestError: HttpRequestError.HttpProtocolError } and not HttpProtocolException }
+        || exception is { Stage: DnsStage.Dial, Error: not NetworkError.TimedOut, InnerException: HttpRequestException };
 
     /// <summary>The handler wraps what the connector threw, which already says everything.</summary>
     private static DnsException? FindOwn(Exception exception)

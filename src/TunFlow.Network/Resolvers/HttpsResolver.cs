@@ -7,7 +7,7 @@ namespace TunFlow.Network.Resolvers;
 
 /// <summary>Asks a name server over HTTPS (DoH, RFC 8484): POST requests over HTTP/2, or HTTP/1.1 where that is all there is. Queries have id 0 and are padded (RFC 8467).</summary>
 /// <remarks>
-/// <para>Safe from any thread, any number of queries at a time. Connections are kept for later queries; dispose of the resolver to close them. Disposing ends pending queries with <see cref="ObjectDisposedException"/>.
+/// <para>Safe from any thread, any number of queries at a time. Connections are kept for later queries; dispose of the resolver to close them. A query whose connection breaks is sent once more. Disposing ends pending queries with <see cref="ObjectDisposedException"/>.
 /// A query that times out ends the connections on which nothing was heard since it was sent.</para>
 /// <para>How the server itself is found: an address that is given is dialled, and nobody is asked for the URI's host, which is then only what the certificate
 /// must be for. Without one, the dialer gets the URI's host as a <see cref="DnsEndPoint"/>. <see cref="TcpDialer"/> asks the system's resolver for it, past every configurator,

@@ -22,14 +22,8 @@ internal sealed class KeptConnection(StreamConnection inner, HttpConnector owner
         set => throw new NotSupportedException();
     }
 
-    /// <summary>It was given up, and the handler, which finds out by itself, may still use it.</summary>
-    public bool IsAborted { get; private set; }
-
-    public void Abort()
-    {
-        IsAborted = true;
-        inner.Abort();
-    }
+    /// <summary>Gives it up. The handler finds out by itself, and may still use it until then.</summary>
+    public void Abort() => inner.Abort();
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {

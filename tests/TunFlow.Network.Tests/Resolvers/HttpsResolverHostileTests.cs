@@ -180,6 +180,36 @@ internal sealed class HttpsResolverHostileTests
     }
 
     [Test]
+    public async Task Queries_at_the_moment_a_connection_is_given_up_get_their_answers()
+    {
+        for (int round = 0; round < 40; round++)
+        {
+            SemaphoreSlim swallowed = new(0);
+            int number = 0;
+            await using Http2Server server = new(_certificate, (connection, stream, query) =>
+            {
+                if (connection == 1 && ++number > 1)
+                {
+                    swallowed.Release();
+                    return null;
+                }
+
+                return Http2Server.Ok(stream, WireMessage.AnswerTo(query, "192.0.2.1"));
+            });
+            ManualTimeProvider time = new();
+            using HttpsResolver resolver = Resolver(server.Listener, time);
+            await resolver.QueryAsync(s_question);
+            Task<DnsResponse> lost = resolver.QueryAsync(s_question).AsTask();
+            Assert.That(await swallowed.WaitAsync(TimeSpan.FromSeconds(10)), Is.True);
+            time.Advance(TimeSpan.FromSeconds(20));
+            Assert.That((await Assert.ThrowsAsync<DnsException>(async () => await lost)).Error, Is.EqualTo(NetworkError.TimedOut));
+            Task<DnsResponse>[] queries = [.. Enumerable.Range(0, 8).Select(_ => Task.Run(() => resolver.QueryAsync(s_question).AsTask()))];
+            foreach (DnsResponse response in await Task.WhenAll(queries).WaitAsync(TimeSpan.FromSeconds(10)))
+                Assert.That(response.Answers, Has.Count.EqualTo(1), $"in round {round}");
+        }
+    }
+
+    [Test]
     public async Task A_query_that_gets_no_answer_leaves_a_living_connection_alone()
     {
         SemaphoreSlim swallowed = new(0);

@@ -82,9 +82,11 @@ internal sealed class HookedWorld : IStreamDialer, IPacketProxy, ILoggerFactory,
     }
 
     /// <summary>One flow: a hundred bytes there and back, both ends. True if all of it happened.</summary>
-    public async Task<bool> ExchangeAsync(IPEndPoint server)
+    /// <param name="server">The application's destination.</param>
+    /// <param name="quiet">For how many milliseconds nothing but the machine may be what is waited for. Virtual time, which passes much faster, would end a flow that is only slow.</param>
+    public async Task<bool> ExchangeAsync(IPEndPoint server, int quiet = 50)
     {
-        TcpPeer peer = await TryConnectAsync(server);
+        TcpPeer peer = await TryConnectAsync(server, quiet);
         if (!peer.IsOpen)
             return false;
         try
@@ -96,9 +98,9 @@ internal sealed class HookedWorld : IStreamDialer, IPacketProxy, ILoggerFactory,
             return false;
         }
 
-        await UntilAsync(() => peer.ReceivedBytes == 100 || IsOver(peer));
+        await UntilAsync(() => peer.ReceivedBytes == 100 || IsOver(peer), quiet);
         peer.SendFin();
-        await UntilAsync(() => IsOver(peer));
+        await UntilAsync(() => IsOver(peer), quiet);
         return peer is { ReceivedBytes: 100, FinReceived: true, WasReset: false };
     }
 
@@ -179,11 +181,11 @@ internal sealed class HookedWorld : IStreamDialer, IPacketProxy, ILoggerFactory,
         await Task.Delay(Timeout.Infinite, cancellationToken);
     }
 
-    private async Task<TcpPeer> TryConnectAsync(IPEndPoint server)
+    private async Task<TcpPeer> TryConnectAsync(IPEndPoint server, int quiet = 50)
     {
         TcpPeer peer = CreatePeer(server);
         peer.SendSyn();
-        await UntilAsync(() => peer.IsOpen || peer.Unreachable is not null || IsOver(peer));
+        await UntilAsync(() => peer.IsOpen || peer.Unreachable is not null || IsOver(peer), quiet);
         return peer;
     }
 
@@ -229,15 +231,15 @@ internal sealed class HookedWorld : IStreamDialer, IPacketProxy, ILoggerFactory,
     }
 
     /// <summary>Lets virtual time pass once waiting didn't help: some ends have a time of grace.</summary>
-    private async Task UntilAsync(Func<bool> condition)
+    private async Task UntilAsync(Func<bool> condition, int quiet = 50)
     {
         long start = Environment.TickCount64;
         while (!condition())
         {
             long waited = Environment.TickCount64 - start;
-            if (waited > 10_000)
+            if (waited > 10_000 + quiet)
                 throw new TimeoutException("The application waits for ever.");
-            if (waited > 50)
+            if (waited > quiet)
                 Time.Advance(TimeSpan.FromMilliseconds(50));
             await Task.Delay(1);
         }
