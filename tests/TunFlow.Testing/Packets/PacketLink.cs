@@ -28,6 +28,7 @@ public sealed class PacketLink
     /// <summary>Packets that belong to no TCP peer.</summary>
     public ChannelReader<ParsedPacket> Others => _others.Reader;
 
+    /// <summary>How many packets have reached their peers.</summary>
     public long PacketCount => Volatile.Read(ref _count);
 
     public TcpPeer CreatePeer(IPEndPoint remote, IPEndPoint? local = null)
@@ -74,8 +75,8 @@ public sealed class PacketLink
             while ((length = await Device.ReadAsync(buffer).ConfigureAwait(false)) > 0)
             {
                 ParsedPacket packet = ParsedPacket.Parse(buffer.AsSpan(0, length));
-                Interlocked.Increment(ref _count);
                 Dispatch(packet);
+                Interlocked.Increment(ref _count);
             }
         }
         finally

@@ -66,7 +66,7 @@ internal sealed class ExceptionTests
         {
             await world.LiveAsync();
             Volatile.Write(ref throws, false);
-            Assert.That(await world.ExchangeAsync(IPEndPoint.Parse("93.184.216.35:80"), quiet: 5000), Is.True, $"the next flow after {what}");
+            Assert.That(await world.ExchangeAsync(IPEndPoint.Parse("93.184.216.35:80"), quiet: 5000), Is.True, $"the next flow after {what}: {world.Last!.Describe()}; {world.Device.GetStatistics()}");
             // Of calls at the end there may have been none yet.
             Volatile.Write(ref throws, place is CallPlace.SessionToken or CallPlace.SenderDispose);
         }

@@ -216,7 +216,16 @@ internal sealed class HookedWorld : IStreamDialer, IPacketProxy, ILoggerFactory,
         Link.Send(PacketBuilder.UdpDatagram(new IPEndPoint(IPAddress.Parse("10.9.0.2"), port), s_server, "ping"u8));
 
     /// <summary>The application knows that its flow ended, or the device has forgotten it.</summary>
-    private bool IsOver(TcpPeer peer) => peer.WasReset || peer.LinkEnded || peer.FinReceived || (Device.GetStatistics().FlowsPending == 0 && !IsListed(peer));
+    private bool IsOver(TcpPeer peer) => peer.WasReset || peer.LinkEnded || peer.FinReceived || IsForgotten(peer);
+
+    /// <summary>The device knows nothing of it any more, and nothing that it sent is under way.</summary>
+    private bool IsForgotten(TcpPeer peer)
+    {
+        if (IsListed(peer))
+            return false;
+        LwipStatistics now = Device.GetStatistics();
+        return now is { FlowsPending: 0, OutputQueue: 0 } && Link.PacketCount >= now.PacketsOut;
+    }
 
     private bool IsListed(TcpPeer peer) => Device.GetFlows().Any(flow => flow.Source.Equals(peer.Local));
 
