@@ -12,7 +12,6 @@ namespace TunFlow.EndToEnd.Tests;
 public sealed class MtuTests
 {
     private const int Size = 3_000_000;
-    private const int SmallestOfIPv6 = 1280;
     private const string Address4 = "198.51.100.7";
     private const string Address6 = "2001:db8:5::7";
 
@@ -48,8 +47,8 @@ public sealed class MtuTests
         await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port));
         foreach (int mtu in (int[])[1500, 576, 1280, 1420, 9000, 65_535, 1500])
         {
-            SetMtu(tunnel, mtu);
-            foreach (string address in mtu < SmallestOfIPv6 ? (string[])[Address4] : [Address4, Address6])
+            tunnel.SetMtu(mtu);
+            foreach (string address in mtu < InProcessTunnel.SmallestOfIPv6 ? (string[])[Address4] : [Address4, Address6])
             {
                 await AssertMssAsync(tunnel, address, mtu);
                 await AssertObjectsAsync(tunnel, address, content);
@@ -71,29 +70,13 @@ public sealed class MtuTests
         while (tunnel.Statistics.StreamBytesDown < Size)
             await Task.Delay(10);
 
-        SetMtu(tunnel, mtu);
+        tunnel.SetMtu(mtu);
 
         bool underWay = transfers.All(static transfer => !transfer.IsCompleted);
         foreach (Task<ToolResult> transfer in transfers)
             Assert.That((await transfer).Succeeded(), Does.StartWith(TestData.Hash(content)));
         Assert.That(underWay, "the MTU changed in the middle");
         await AssertMssAsync(tunnel, Address4, mtu);
-    }
-
-    private static void SetMtu(InProcessTunnel tunnel, int mtu)
-    {
-        tunnel.Application.Do(() =>
-        {
-            tunnel.Device.SetMtu(mtu);
-            return true;
-        });
-        tunnel.Tunnel.SetMtu(mtu);
-        if (mtu >= SmallestOfIPv6)
-        {
-            // Below it the kernel has taken IPv6 off the interface.
-            tunnel.Application.Ip($"address replace 2001:db8::2/64 dev {InProcessTunnel.Tun} nodad");
-            tunnel.Application.Ip($"-6 route replace default dev {InProcessTunnel.Tun}");
-        }
     }
 
     private static async Task AssertMssAsync(InProcessTunnel tunnel, string address, int mtu)

@@ -9,6 +9,8 @@ namespace TunFlow.EndToEnd.Tests.Harness;
 /// <summary>A tunnel of this process whose TUN is a namespace's only way out; every connection is dialled to one place.</summary>
 internal sealed class InProcessTunnel : IAsyncDisposable
 {
+    internal const int SmallestOfIPv6 = 1280;
+
     internal const string Tun = "tunflow1";
 
     private InProcessTunnel(NetworkNamespace application, LinuxTunDevice device, Tunnel tunnel)
@@ -49,6 +51,23 @@ internal sealed class InProcessTunnel : IAsyncDisposable
     /// <summary>Dials the system's sockets, but the given port of the loopback instead of what was asked for.</summary>
     internal static IStreamDialer ToLoopback(int port) =>
         StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken));
+
+    /// <summary>Sets the MTU on both sides while the tunnel runs.</summary>
+    internal void SetMtu(int mtu)
+    {
+        Application.Do(() =>
+        {
+            Device.SetMtu(mtu);
+            return true;
+        });
+        Tunnel.SetMtu(mtu);
+        if (mtu >= SmallestOfIPv6)
+        {
+            // Below it the kernel has taken IPv6 off the interface.
+            Application.Ip($"address replace 2001:db8::2/64 dev {Tun} nodad");
+            Application.Ip($"-6 route replace default dev {Tun}");
+        }
+    }
 
     /// <summary>Waits until no flow is left and the native memory is at most so large.</summary>
     internal async Task<TimeSpan> SettleAsync(TimeSpan limit, long bytes = long.MaxValue)
