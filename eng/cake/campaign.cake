@@ -25,7 +25,9 @@ public static class Campaign
         if (stages.Length == 0 || stages.Any(stage => stage != "fuzz"))
         {
             Managed.GenerateBindings(check: true);
-            Native.Build("release", "tunflow_lwip", "tunflow-launch");
+            Native.Build("release");
+            if (stages.Length == 0 || stages.Contains("storm"))
+                Native.Build("sanitize");
             Managed.Build(configuration);
         }
     }

@@ -18,6 +18,7 @@ STAGES = {
     "fuzz": fuzzing.run,
     "packets": managed.packets,
     "storm": managed.storm,
+    "heap": managed.heap,
     "churn": managed.churn,
 }
 

@@ -4,6 +4,7 @@ passed is not run again; one that failed, or was interrupted, is."""
 import json
 import os
 import signal
+import shutil
 import subprocess
 import time
 import xml.etree.ElementTree as xml
@@ -12,9 +13,10 @@ from state import revision
 
 PACKET_CHUNKS = 10
 CHUNK = 1_000_000
-# Category of the tests, and what else the runtime is told.
-STORMS = {"": {}, "small heap": {"DOTNET_GCgen0size": "0x10000"}}
+# A collection every 64 KiB of allocation.
+SMALL_HEAP = {"DOTNET_GCgen0size": "0x10000"}
 STORM_FILTER = "(Category=Lifetime|Category=Campaign)&Category!=Row29&Category!=Row4"
+SANITIZED_FILTER = "Category=Lifetime"
 CHURN_FILTER = "Category=Row29"
 PACKETS_FILTER = "Category=Row4"
 
@@ -30,8 +32,15 @@ def packets(arguments, state, root):
 
 def storm(arguments, state, root):
     units = [(f"{project}{', ' + mode if mode else ''}", project, STORM_FILTER, environment)
-             for mode, environment in STORMS.items() for project in projects(root)]
+             for mode, environment in {"": {}, "small heap": SMALL_HEAP}.items() for project in projects(root)]
+    units.append(("TunFlow.Lwip.Tests, AddressSanitizer", "TunFlow.Lwip.Tests", SANITIZED_FILTER, sanitizer(state, root)))
     return run_units(state, root, "storm", units)
+
+
+def heap(arguments, state, root):
+    """Everything, in the ordinary form, on a heap that is collected all the time."""
+    units = [(project, project, None, {**SMALL_HEAP, "TUNFLOW_CAMPAIGN": "0"}) for project in projects(root)]
+    return run_units(state, root, "heap", units)
 
 
 def churn(arguments, state, root):
@@ -40,6 +49,18 @@ def churn(arguments, state, root):
 
 def projects(root):
     return sorted(file.stem for file in (root / "tests").glob("*/*.Tests.csproj"))
+
+
+def sanitizer(state, root):
+    """The native library as the sanitize preset makes it; what it finds is written beside the results."""
+    [library] = (root / "build" / "cmake" / "sanitize" / "native").rglob("libtunflow_lwip.so")
+    runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    return {"LD_PRELOAD": runtime, "TUNFLOW_NATIVE_LIBRARY": str(library), "UBSAN_OPTIONS": "print_stacktrace=1",
+            "ASAN_OPTIONS": f"handle_segv=0:handle_sigfpe=0:use_sigaltstack=0:detect_leaks=0:log_path={sanitizer_log(state) / 'report'}"}
+
+
+def sanitizer_log(state):
+    return state.directory / "test-results" / "sanitizer"
 
 
 def extract_packets(state, root, capture):
@@ -91,10 +112,12 @@ def run_unit(state, root, name, project, tests, environment):
     results.mkdir(exist_ok=True)
     trx.unlink(missing_ok=True)
     figures.unlink(missing_ok=True)
-    command = ["dotnet", "test", binary, "--nologo", "--filter", tests, "--logger", f"trx;LogFileName={trx}",
+    shutil.rmtree(sanitizer_log(state), ignore_errors=True)
+    sanitizer_log(state).mkdir()
+    command = ["dotnet", "test", binary, "--nologo", *(["--filter", tests] if tests else []), "--logger", f"trx;LogFileName={trx}",
                "--logger", "console;verbosity=minimal", "--results-directory", results,
                "--blame-hang-timeout", "30m", "--blame-hang-dump-type", "none"]
-    everything = {**os.environ, **environment, "TUNFLOW_CAMPAIGN": "1", "TUNFLOW_CAMPAIGN_FIGURES": str(figures)}
+    everything = {**os.environ, "TUNFLOW_CAMPAIGN": "1", "TUNFLOW_CAMPAIGN_FIGURES": str(figures), **environment}
     start = time.monotonic()
     with open(results / f"{name}.log", "w") as log:
         # A group of its own: the test hosts have to end with it.
@@ -106,6 +129,8 @@ def run_unit(state, root, name, project, tests, environment):
             process.wait()
             raise
     found = read_trx(trx)
+    found += [{"name": "AddressSanitizer", "outcome": "Failed", "seconds": 0, "message": report.read_text()[:2000]}
+              for report in sorted(sanitizer_log(state).iterdir())]
     if code == 0 and not found:
         return None
     return {"passed": code == 0 and all(test["outcome"] in ("Passed", "NotExecuted") for test in found),

@@ -23,7 +23,7 @@ def write(state, file):
 
 def summary(state):
     lines = [f"Machine: {machine()}.", "", "| stage | done | time | result |", "|---|---|---|---|"]
-    for name, row in (("fuzz", fuzz), ("packets", packets), ("storm", tests), ("churn", tests)):
+    for name, row in (("fuzz", fuzz), ("packets", packets), ("storm", tests), ("heap", tests), ("churn", tests)):
         stage = state.stages.get(name)
         lines.append(f"| {name} | {' | '.join(row(stage) if stage else ('not run', '', ''))} |")
     findings = state.stages.get("fuzz", {}).get("findings", [])
@@ -31,10 +31,10 @@ def summary(state):
         lines += ["", "| found by fuzzing | after | state |", "|---|---|---|"]
         lines += [f"| {finding['what']} ({finding['variant']}) | {minutes(finding['seconds'])} | {finding['status']} |"
                   for finding in findings]
-    longest = by_time(test for name in ("storm", "churn") for unit in state.stages.get(name, {}).get("units", {}).values()
+    longest = by_time(test for name in ("storm", "heap", "churn") for unit in state.stages.get(name, {}).get("units", {}).values()
                       for test in unit["tests"])
     if longest:
-        lines += ["", "| the longest tests of storm and churn | runs | time | failures |", "|---|---|---|---|"]
+        lines += ["", "| the longest tests of storm, heap and churn | runs | time | failures |", "|---|---|---|---|"]
         lines += [f"| {name} | {len(runs)} | {minutes(sum(run['seconds'] for run in runs))} | "
                   f"{sum(run['outcome'] not in ('Passed', 'NotExecuted') for run in runs)} |" for name, runs in longest]
     failures = [failure for stage in state.stages.values() for failure in stage.get("failures", [])]
@@ -42,7 +42,7 @@ def summary(state):
         lines += ["", "| failed on the way | revision | since then |", "|---|---|---|"]
         lines += [f"| {failure['test']} ({failure['unit']}) | {failure['revision']} | "
                   f"{'passed' if passed(state, failure) else 'not passed'} |" for failure in failures]
-    figures = [figure for name in ("packets", "storm", "churn") for one in state.stages.get(name, {}).get("units", {}).values()
+    figures = [figure for name in ("packets", "storm", "heap", "churn") for one in state.stages.get(name, {}).get("units", {}).values()
                for figure in one.get("figures", [])]
     if figures:
         lines += ["", "| figure | least | most | sum | runs |", "|---|---|---|---|---|"]
