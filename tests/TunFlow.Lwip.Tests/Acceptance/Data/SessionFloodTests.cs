@@ -80,9 +80,17 @@ internal sealed class SessionFloodTests
         // The first rounds bring tables and the runtime's queues to their size; the base is what they leave.
         await AskOnceAsync(device, link, proxy, time);
         await AskOnceAsync(device, link, proxy, time);
-        long before = await MemoryAsync(device);
-        long during = await AskOnceAsync(device, link, proxy, time);
-        long after = await MemoryAsync(device);
+        long before, during, after = await MemoryAsync(device);
+        int rounds = 0;
+        do
+        {
+            // A queue of the runtime that only now grew to a place for each session stays; a leak grows in every round.
+            before = after;
+            during = await AskOnceAsync(device, link, proxy, time);
+            after = await MemoryAsync(device);
+        }
+        while (after > before * 1.05 && ++rounds < 4);
+
         TestContext.Out.WriteLine($"{before >> 10} KiB before, {during >> 10} KiB with all sessions ({(during - before) / (2 * Ports)} bytes each), {after >> 10} KiB after");
         using (Assert.EnterMultipleScope())
         {
