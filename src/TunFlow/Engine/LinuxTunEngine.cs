@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.Versioning;
 using TunFlow.Devices;
 using TunFlow.Devices.Linux;
@@ -10,11 +11,11 @@ namespace TunFlow;
 
 /// <summary>Serves a Linux TUN by one thread that reads it straight into the stack's memory; what the stack sends goes to the TUN by whichever thread made it.</summary>
 /// <remarks>
-/// The thread waits in poll, reads until the TUN is empty or a batch is full, and passes the batch to the stack. It ends when the TUN is
-/// closed, the stack is gone, or <see cref="StopInput"/> was called. It runs no user code: relays are woken on the thread pool.
+/// The thread waits in epoll, reads until the TUN is empty or a batch is full, and passes the batch to the stack. It ends when the TUN is
+/// closed, the stack is gone, or <see cref="StopInput"/> was called. It runs no user code: relays whose upstreams are plain sockets run here, all others on the thread pool.
 /// </remarks>
 [SupportedOSPlatform("linux")]
-internal sealed partial class LinuxTunEngine : IPacketEngine
+internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
 {
     private const int MostPackets = 64;
     private const int LongestBatch = 256 * 1024;
@@ -23,11 +24,16 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     private readonly TunDescriptor _descriptor;
     private readonly LwipDevice _stack;
     private readonly InputBlocks _blocks;
-    private readonly EventDescriptor _stop = new();
+    private readonly EventLoop _events = new();
+    private readonly WorkQueue _work = new();
+    private readonly Readiness _readiness = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _notWrittenBefore;
     private Thread? _thread;
+    private ulong _tunId;
+    private ulong _closingId;
     private volatile bool _stopping;
+    private volatile bool _detached;
 
     public LinuxTunEngine(LinuxTunDevice tun, LwipDevice stack)
     {
@@ -43,7 +49,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         }
         catch
         {
-            _stop.Dispose();
+            DisposeDescriptors();
             throw;
         }
     }
@@ -54,7 +60,11 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
 
     public void Start()
     {
+        _tunId = _events.Add(_descriptor.Handle, PollCalls.EpollIn, _readiness);
+        _closingId = _events.Add(_descriptor.Closing.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance);
+        _events.Add(_work.Wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance);
         _stack.AttachSink(this);
+        _stack.SetLoop(this);
         Thread thread = new(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
         thread.Start();
         _thread = thread;
@@ -72,13 +82,18 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     public void StopInput()
     {
         _stopping = true;
-        _stop.Set();
+        _work.Wake.Set();
     }
 
     public async ValueTask DetachAsync()
     {
+        // The thread goes on for the connections that it waits for, as long as there are any.
+        _stack.SetLoop(null);
+        _detached = true;
         StopInput();
-        await StopAsync().ConfigureAwait(false);
+        if (_thread is null)
+            DisposeDescriptors();
+        await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stack.DetachSink();
     }
 
@@ -87,12 +102,26 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         // The stack's last packets were pushed by its disposal. Only the thread is left, and it never waits for anything but poll.
         await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _thread?.Join();
-        _stop.Dispose();
+        DisposeDescriptors();
+    }
+
+    bool IRelayLoop.CanDial(IStreamDialer dialer, IPEndPoint remote) => LoopDialer.CanDial(dialer, remote);
+
+    Task<StreamConnection> IRelayLoop.DialAsync(IStreamDialer dialer, IPEndPoint remote, CancellationToken cancellationToken) =>
+        LoopDialer.DialAsync(dialer, remote, _events, this, cancellationToken);
+
+    void IRelayLoop.Post(IThreadPoolWorkItem work) => _work.Post(work);
+
+    private void DisposeDescriptors()
+    {
+        _events.Dispose();
+        _work.Dispose();
     }
 
     private void Run()
     {
         Exception? failure = null;
+        _work.Claim();
         try
         {
             while (!_stopping && Serve())
@@ -106,28 +135,69 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
             // A thread of ours must not take the process down; whoever awaits the tunnel gets to know.
             failure = exception;
         }
-        finally
-        {
-            _blocks.Free();
-            _tun.ReleaseReader();
-        }
 
+        _blocks.Free();
+        _tun.ReleaseReader();
+        if (_detached)
+            LetGo();
         if (failure is null)
             _completion.TrySetResult();
         else
             _completion.TrySetException(failure);
+        if (_detached)
+            ServeConnections();
+        _work.End();
+        if (_detached)
+            DisposeDescriptors();
     }
 
-    /// <summary>One batch, or one wait. False at the end.</summary>
+    private void LetGo()
+    {
+        _events.Remove(_tunId, _descriptor.Handle);
+        _events.Remove(_closingId, _descriptor.Closing.Handle);
+    }
+
+    /// <summary>The TUN is another's; flows that were begun here go on, each until its end.</summary>
+    private void ServeConnections()
+    {
+        const int own = 1;
+        _events.Removed = _work.Wake.Set;
+        try
+        {
+            while (_events.Count > own)
+            {
+                _work.Run();
+                _events.Wait(block: _work.TrySleep());
+                _work.Awake();
+            }
+        }
+        catch (NetworkException)
+        {
+            // The wait failed. The connections' calls go on on the thread pool, where the ones that would have to wait never end by
+            // themselves; the flows' own limits and the tunnel's end do that.
+        }
+    }
+
+    /// <summary>One batch of packets, what it woke, and a look at what else is there, or a wait for it. False at the end.</summary>
     private unsafe bool Serve()
     {
-        TfPacket* packets = stackalloc TfPacket[MostPackets];
-        int count = ReadBatch(packets, out TunReadStatus status);
-        if (count > 0 && !_stack.Input(packets, count))
-            return false;
-        if (status == TunReadStatus.WouldBlock)
-            return (_descriptor.Wait(_stop, Timeout.InfiniteTimeSpan) & (TunWaitResult.Closed | TunWaitResult.Event)) == 0;
-        return status != TunReadStatus.Closed;
+        if (_readiness.IsSet)
+        {
+            TfPacket* packets = stackalloc TfPacket[MostPackets];
+            int count = ReadBatch(packets, out TunReadStatus status);
+            if (count > 0 && !_stack.Input(packets, count))
+                return false;
+            if (status == TunReadStatus.Closed)
+                return false;
+            if (status == TunReadStatus.WouldBlock)
+                _readiness.Clear();
+        }
+
+        _work.Run();
+        bool sleeps = !_readiness.IsSet && _work.TrySleep();
+        _events.Wait(sleeps);
+        _work.Awake();
+        return !_descriptor.IsClosed;
     }
 
     private unsafe int ReadBatch(TfPacket* packets, out TunReadStatus status)
@@ -171,5 +241,25 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         if (TunDescriptor.IsEnd(errno))
             return null;
         return new NetworkException(Errno.Classify(errno), $"Reading from the TUN '{_tun.Name}' failed: {Errno.Describe(errno)}.", errno);
+    }
+
+    /// <summary>There may be packets.</summary>
+    private sealed class Readiness : IEventTarget
+    {
+        public bool IsSet { get; private set; }
+
+        public void Clear() => IsSet = false;
+
+        public void OnEvents(uint events) => IsSet = true;
+    }
+
+    /// <summary>Only ends the wait.</summary>
+    private sealed class Woken : IEventTarget
+    {
+        public static readonly Woken Instance = new();
+
+        public void OnEvents(uint events)
+        {
+        }
     }
 }

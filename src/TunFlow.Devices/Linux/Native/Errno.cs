@@ -29,6 +29,7 @@ internal static class Errno
     internal const int ConnectionReset = 104;
     internal const int NotConnected = 107;
     internal const int ConnectionRefused = 111;
+    internal const int InProgress = 115;
 
     /// <summary>The number of the last call that was made with SetLastError on this thread.</summary>
     internal static int Last => Marshal.GetLastPInvokeError();
@@ -47,6 +48,8 @@ internal static class Errno
         Busy or Exists => NetworkError.AddressInUse,
         MessageTooLarge => NetworkError.MessageTooLarge,
         ConnectionReset => NetworkError.ConnectionReset,
+        ConnectionRefused => NetworkError.ConnectionRefused,
+        103 => NetworkError.ConnectionAborted,
         NotSupported or NotATerminal or 93 or 97 => NetworkError.NotSupported,
         100 or 101 => NetworkError.NetworkUnreachable,
         112 or 113 => NetworkError.HostUnreachable,
