@@ -13,6 +13,7 @@ internal sealed partial class FlowRelay
     {
         if (_context.Loop is not { } loop
             || _context.Options.Policy is not null
+            || _context.Options.TimeProvider != TimeProvider.System
             || _context.Loops.IsOwn(_flow.Destination)
             || !loop.CanDial(_context.Upstreams.Current.Dialer, _flow.Destination))
             return false;

@@ -33,7 +33,6 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
     private ulong _tunId;
     private ulong _closingId;
     private volatile bool _stopping;
-    private volatile bool _detached;
 
     public LinuxTunEngine(LinuxTunDevice tun, LwipDevice stack)
     {
@@ -60,13 +59,13 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
 
     public void Start()
     {
-        _tunId = _events.Add(_descriptor.Handle, PollCalls.EpollIn, _readiness);
-        _closingId = _events.Add(_descriptor.Closing.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance);
-        _events.Add(_work.Wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance);
+        _events.TryAdd(_descriptor.Handle, PollCalls.EpollIn, _readiness, out _tunId);
+        _events.TryAdd(_descriptor.Closing.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance, out _closingId);
+        _events.TryAdd(_work.Wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance, out _);
         _stack.AttachSink(this);
         _stack.SetLoop(this);
         Thread thread = new(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
-        thread.Start();
+        thread.UnsafeStart();
         _thread = thread;
     }
 
@@ -74,9 +73,11 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
     {
         if (_thread is { IsAlive: true } || !_completion.TrySetException(exception))
             return;
+        _stack.SetLoop(null);
         _stack.DetachSink();
         _blocks.Free();
         _tun.ReleaseReader();
+        DisposeDescriptors();
     }
 
     public void StopInput()
@@ -87,25 +88,17 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
 
     public async ValueTask DetachAsync()
     {
-        // The thread goes on for the connections that it waits for, as long as there are any.
         _stack.SetLoop(null);
-        _detached = true;
         StopInput();
-        if (_thread is null)
-            DisposeDescriptors();
-        await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await StopAsync().ConfigureAwait(false);
         _stack.DetachSink();
     }
 
-    public async ValueTask StopAsync()
-    {
-        // The stack's last packets were pushed by its disposal. Only the thread is left, and it never waits for anything but poll.
+    public async ValueTask StopAsync() =>
+        // The thread has let go of the TUN then. It goes on for the connections that it waits for, each until its end.
         await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _thread?.Join();
-        DisposeDescriptors();
-    }
 
-    bool IRelayLoop.CanDial(IStreamDialer dialer, IPEndPoint remote) => LoopDialer.CanDial(dialer, remote);
+    bool IRelayLoop.CanDial(IStreamDialer dialer, IPEndPoint remote) => !_stopping && LoopDialer.CanDial(dialer, remote);
 
     Task<StreamConnection> IRelayLoop.DialAsync(IStreamDialer dialer, IPEndPoint remote, CancellationToken cancellationToken) =>
         LoopDialer.DialAsync(dialer, remote, _events, this, cancellationToken);
@@ -136,45 +129,39 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
             failure = exception;
         }
 
+        _stopping = true;
+        _events.Remove(_tunId, _descriptor.Handle);
+        _events.Remove(_closingId, _descriptor.Closing.Handle);
         _blocks.Free();
         _tun.ReleaseReader();
-        if (_detached)
-            LetGo();
         if (failure is null)
             _completion.TrySetResult();
         else
             _completion.TrySetException(failure);
-        if (_detached)
-            ServeConnections();
+        ServeConnections();
         _work.End();
-        if (_detached)
-            DisposeDescriptors();
+        DisposeDescriptors();
     }
 
-    private void LetGo()
-    {
-        _events.Remove(_tunId, _descriptor.Handle);
-        _events.Remove(_closingId, _descriptor.Closing.Handle);
-    }
-
-    /// <summary>The TUN is another's; flows that were begun here go on, each until its end.</summary>
+    /// <summary>The TUN is gone, or another's; flows that were begun here go on.</summary>
     private void ServeConnections()
     {
         const int own = 1;
         _events.Removed = _work.Wake.Set;
         try
         {
-            while (_events.Count > own)
+            _work.Run();
+            while (!_events.TryClose(own))
             {
-                _work.Run();
                 _events.Wait(block: _work.TrySleep());
                 _work.Awake();
+                _work.Run();
             }
         }
-        catch (NetworkException)
+        catch (Exception)
         {
-            // The wait failed. The connections' calls go on on the thread pool, where the ones that would have to wait never end by
-            // themselves; the flows' own limits and the tunnel's end do that.
+            // Without the wait nobody would tell the connections anything any more.
+            _events.Abandon();
         }
     }
 

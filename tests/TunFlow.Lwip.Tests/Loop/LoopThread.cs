@@ -13,7 +13,7 @@ internal sealed class LoopThread : IRelayLoop, IEventTarget, IDisposable
 
     public LoopThread()
     {
-        Events.Add(_end.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, this);
+        Events.TryAdd(_end.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, this, out _);
         _thread = new Thread(Run) { IsBackground = true, Name = "loop under test" };
         _thread.Start();
     }

@@ -43,9 +43,9 @@ internal static class Errno
     {
         NotPermitted or AccessDenied => NetworkError.AccessDenied,
         OutOfMemory or NoBufferSpace or 23 or 24 => NetworkError.ResourceExhausted,
-        NotFound or NoSuchDeviceOrAddress or NoDevice => NetworkError.AddressNotAvailable,
+        NotFound or NoSuchDeviceOrAddress or NoDevice or 99 => NetworkError.AddressNotAvailable,
         BadDescriptor or BadDescriptorState or BrokenPipe => NetworkError.Closed,
-        Busy or Exists => NetworkError.AddressInUse,
+        Busy or Exists or 98 => NetworkError.AddressInUse,
         MessageTooLarge => NetworkError.MessageTooLarge,
         ConnectionReset => NetworkError.ConnectionReset,
         ConnectionRefused => NetworkError.ConnectionRefused,

@@ -11,6 +11,7 @@ internal static unsafe partial class PollCalls
     internal const short PollHangUp = 0x010;
     internal const short PollInvalid = 0x020;
     internal const uint EpollIn = 0x001;
+    internal const uint EpollUrgent = 0x002;
     internal const uint EpollOut = 0x004;
     internal const uint EpollError = 0x008;
     internal const uint EpollHangUp = 0x010;

@@ -44,6 +44,9 @@ internal static unsafe partial class SocketCalls
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
     internal static partial int Connect(SafeHandle socket, void* address, uint size);
 
+    [LibraryImport("libc", EntryPoint = "getsockname", SetLastError = true)]
+    internal static partial int GetName(SafeHandle socket, void* address, uint* size);
+
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
     internal static partial nint ReceiveMessage(SafeFileHandle socket, MessageHeader* message, int flags);
 

@@ -17,6 +17,7 @@ internal sealed unsafe class EventLoop : IDisposable
     private Slot[] _slots = new Slot[64];
     private Action? _removed;
     private int _used;
+    private bool _closed;
 
     public EventLoop()
     {
@@ -26,12 +27,14 @@ internal sealed unsafe class EventLoop : IDisposable
         _epoll = new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
-    /// <summary>Adds a descriptor. Returns its id.</summary>
-    public ulong Add(SafeHandle descriptor, uint interest, IEventTarget target)
+    /// <summary>Adds a descriptor. False once the loop was closed.</summary>
+    public bool TryAdd(SafeHandle descriptor, uint interest, IEventTarget target, out ulong id)
     {
-        ulong id;
         lock (_lock)
         {
+            id = 0;
+            if (_closed)
+                return false;
             if (!_free.TryPop(out int index))
             {
                 index = _used++;
@@ -53,7 +56,28 @@ internal sealed unsafe class EventLoop : IDisposable
             throw Errno.Exception(errno, "Cannot wait for a descriptor");
         }
 
-        return id;
+        return true;
+    }
+
+    /// <summary>Takes nothing any more, if no more than so many targets are left.</summary>
+    public bool TryClose(int most)
+    {
+        lock (_lock)
+            return _closed = _used - _free.Count <= most;
+    }
+
+    /// <summary>Takes nothing any more, and tells all that are left that they broke.</summary>
+    public void Abandon()
+    {
+        IEventTarget[] left;
+        lock (_lock)
+        {
+            _closed = true;
+            left = [.. _slots.Take(_used).Where(static slot => slot.Target is not null).Select(static slot => slot.Target!)];
+        }
+
+        foreach (IEventTarget target in left)
+            target.OnAbandoned();
     }
 
     /// <summary>How many targets there are.</summary>

@@ -5,4 +5,9 @@ internal interface IEventTarget
 {
     /// <summary>Notes events (EPOLLIN and others). Runs on the loop's thread: stores and queues only.</summary>
     void OnEvents(uint events);
+
+    /// <summary>Nobody waits for the descriptor any more.</summary>
+    void OnAbandoned()
+    {
+    }
 }

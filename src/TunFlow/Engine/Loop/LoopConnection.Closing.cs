@@ -29,7 +29,7 @@ internal sealed partial class LoopConnection
             ThrowIfFaulted();
             // Told first: with both FINs passed at once, a concurrent read finds the connection in CLOSE before shutdown() has returned.
             _writesCompleting = true;
-            _socket.Shutdown(SocketShutdown.Send);
+            ShutDown();
             _writesCompleted = true;
             _writesClosed.Complete();
             return ValueTask.CompletedTask;
@@ -66,9 +66,9 @@ internal sealed partial class LoopConnection
 
     protected override void Dispose(bool disposing)
     {
-        // A write that is cut short must not look like a complete stream to the peer. Unread data makes the kernel send an RST by itself.
+        // A write that is cut short must not look like a complete stream to the peer, and neither must a stream whose answer nobody read.
         if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
-            Close(abortive: Volatile.Read(ref _writing) != 0);
+            Close(abortive: Volatile.Read(ref _writing) != 0 || HasUnreadData());
         base.Dispose(disposing);
     }
 
@@ -79,6 +79,8 @@ internal sealed partial class LoopConnection
         {
             if (abortive)
                 _socket.LingerState = new LingerOption(enable: true, seconds: 0);
+            else if (!_writesCompleted)
+                ShutDown();
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
@@ -90,6 +92,32 @@ internal sealed partial class LoopConnection
         _writeSignal.Set();
         _readsClosed.Complete();
         _writesClosed.Complete();
+    }
+
+    private void ShutDown()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.NotConnected)
+        {
+            // The peer's RST came earlier: whoever reads is told of it, behind what came before.
+        }
+    }
+
+    private bool HasUnreadData()
+    {
+        if (HasNoMoreReads)
+            return false;
+        try
+        {
+            return _socket.Available > 0;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return false; // without a connection there is nothing to read
+        }
     }
 
     /// <summary>Reads and forgets what the peer still sends, so that its sending isn't stalled by a full window. A pending read is let go first, and its end awaited.</summary>
@@ -125,16 +153,25 @@ internal sealed partial class LoopConnection
         }
     }
 
-    private EndPoint? FindLocal()
+    /// <summary>Asked of the kernel: a <see cref="Socket"/> knows only what was bound or connected through it.</summary>
+    private unsafe IPEndPoint? FindLocal()
     {
+        SocketAddress address = new(AddressFamily.InterNetworkV6);
+        uint size = (uint)address.Size;
         try
         {
-            return IsDisposed ? null : _socket.LocalEndPoint;
+            fixed (byte* bytes = address.Buffer.Span)
+            {
+                if (IsDisposed || SocketCalls.GetName(_handle, bytes, &size) < 0)
+                    return null;
+            }
         }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        catch (ObjectDisposedException)
         {
             return null; // not known any more
         }
+
+        return (IPEndPoint)((IPEndPoint)RemoteEndPoint!).Create(address);
     }
 
     private int TakeError()

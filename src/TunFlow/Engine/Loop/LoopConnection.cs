@@ -10,12 +10,12 @@ namespace TunFlow;
 /// <summary>A TCP socket that an <see cref="EventLoop"/> waits for, instead of the runtime's own engine. Its calls continue on the loop's thread.</summary>
 /// <remarks>
 /// Theory of operation. Every call asks the kernel first (MSG_DONTWAIT) and waits for an edge only when it has nothing, or no room. A signal says "look again". <see cref="_maybeReadable"/>
-/// spares the call that would find nothing: it is cleared before a receive and set by an edge, or by a receive that filled its buffer. Ends and errors are kept as in the connections of
+/// spares the call that would find nothing: it is cleared before a receive and set by an edge, or by a receive that filled its buffer (epoll(7)). Ends and errors are kept as in the connections of
 /// System.Net.Sockets: the kernel tells of an RST once, whoever hears of it first stores it.
 /// </remarks>
 internal sealed partial class LoopConnection : StreamConnection, IEventTarget
 {
-    private const uint Interest = PollCalls.EpollIn | PollCalls.EpollOut | PollCalls.EpollPeerHangUp | PollCalls.EpollEdge;
+    private const uint Interest = PollCalls.EpollIn | PollCalls.EpollUrgent | PollCalls.EpollOut | PollCalls.EpollPeerHangUp | PollCalls.EpollEdge;
     private const uint ReadEvents = PollCalls.EpollIn | PollCalls.EpollPeerHangUp | PollCalls.EpollHangUp | PollCalls.EpollError;
     private const uint WriteEvents = PollCalls.EpollOut | PollCalls.EpollHangUp | PollCalls.EpollError;
     private const uint EndEvents = PollCalls.EpollPeerHangUp | PollCalls.EpollHangUp | PollCalls.EpollError;
@@ -36,6 +36,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
     private int _disposed;
     private bool _maybeReadable;
     private bool _peerEnded;
+    private bool _urgent;
     private volatile bool _readsEnded;
     private volatile bool _writesCompleting;
     private volatile bool _writesCompleted;
@@ -52,8 +53,11 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         RemoteEndPoint = remote;
         _readSignal = new AsyncSignal { Loop = scheduler };
         _writeSignal = new AsyncSignal { Loop = scheduler };
-        _id = loop.Add(_handle, Interest, this);
+        IsWatched = loop.TryAdd(_handle, Interest, this, out _id);
     }
+
+    /// <summary>The loop took it. One that has ended takes nothing.</summary>
+    public bool IsWatched { get; }
 
     public override EndPoint? LocalEndPoint => _local ??= FindLocal();
 
@@ -69,12 +73,17 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
 
     public override bool CanWaitForData => true;
 
+    private bool HasNoMoreReads => _readsEnded || Volatile.Read(ref _readsAborted) != 0;
+
     private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
     void IEventTarget.OnEvents(uint events)
     {
         if ((events & EndEvents) != 0)
             Volatile.Write(ref _peerEnded, true);
+        // A receive ends at the mark of urgent data, so one that didn't fill its buffer has not found the end of what is there.
+        if ((events & PollCalls.EpollUrgent) != 0)
+            Volatile.Write(ref _urgent, true);
         if ((events & ReadEvents) != 0)
         {
             Volatile.Write(ref _maybeReadable, true);
@@ -84,6 +93,8 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         if ((events & WriteEvents) != 0)
             _writeSignal.Set();
     }
+
+    void IEventTarget.OnAbandoned() => Abort();
 
     /// <summary>Waits for the end of a connect that is under way.</summary>
     public async ValueTask ConnectedAsync(CancellationToken cancellationToken)
@@ -101,6 +112,8 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<int>(cancellationToken);
+        if (HasNoMoreReads)
+            return ValueTask.FromResult(0);
         Enter(ref _reading, "Another read is pending.");
         int read;
         try
@@ -184,17 +197,18 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
     private int TryRead(Span<byte> buffer)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        if (_readsEnded || Volatile.Read(ref _readsAborted) != 0)
+        if (HasNoMoreReads)
             return 0;
-        ThrowIfFaulted();
-        bool ended = Volatile.Read(ref _peerEnded);
-        if (!ended && !Volatile.Read(ref _maybeReadable))
+        if (!Volatile.Read(ref _maybeReadable) && !Volatile.Read(ref _peerEnded) && Volatile.Read(ref _fault) is null)
             return -1;
         if (buffer.IsEmpty)
             return 0;
         Volatile.Write(ref _maybeReadable, false);
         int read = Receive(buffer);
-        if (read == buffer.Length)
+        // What came before an error is still there, also when a write was told of it.
+        if (read <= 0)
+            ThrowIfFaulted();
+        if (read == buffer.Length || Volatile.Read(ref _urgent))
             Volatile.Write(ref _maybeReadable, true);
         if (read == 0)
             EndOfReads();

@@ -24,6 +24,13 @@ internal static class LoopDialer
             socket = tcp.CreateSocket(target);
             bool connected = Connect(socket, target);
             connection = new LoopConnection(socket, target, loop, scheduler);
+            if (!connection.IsWatched)
+            {
+                // The loop has just ended.
+                connection.Abort();
+                return await tcp.DialStreamAsync(target, cancellationToken).ConfigureAwait(false);
+            }
+
             if (!connected)
                 await connection.ConnectedAsync(cancellationToken).ConfigureAwait(false);
             return connection;

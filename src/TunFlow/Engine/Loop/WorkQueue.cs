@@ -10,6 +10,8 @@ namespace TunFlow;
 /// </remarks>
 internal sealed class WorkQueue : IDisposable
 {
+    private const int MostAtOnce = 64;
+
     private readonly Queue<IThreadPoolWorkItem> _own = new();
     private readonly ConcurrentQueue<IThreadPoolWorkItem> _others = new();
     private readonly EventDescriptor _wake = new();
@@ -54,12 +56,12 @@ internal sealed class WorkQueue : IDisposable
     /// <summary>After a wait.</summary>
     public void Awake() => Volatile.Write(ref _sleeping, 0);
 
-    /// <summary>Runs what is queued now; what that queues is left to the next call.</summary>
+    /// <summary>Runs some of what is queued; packets have their turn in between.</summary>
     public void Run()
     {
-        for (int count = _own.Count; count > 0 && _own.TryDequeue(out IThreadPoolWorkItem? work); count--)
+        for (int i = 0; i < MostAtOnce && _own.TryDequeue(out IThreadPoolWorkItem? work); i++)
             work.Execute();
-        for (int count = _others.Count; count > 0 && _others.TryDequeue(out IThreadPoolWorkItem? work); count--)
+        for (int i = 0; i < MostAtOnce && _others.TryDequeue(out IThreadPoolWorkItem? work); i++)
             work.Execute();
     }
 
