@@ -58,18 +58,20 @@ public sealed partial class Tunnel : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(device);
         options ??= new TunnelOptions();
         LwipDevice stack = new(dialer, packetProxy, options.Stack with { Mtu = device.Mtu, ReadOffloads = OffloadsOf(device) });
+        IPacketEngine? engine = null;
         try
         {
             ILogger log = CreateLog(stack, options);
-            IPacketEngine engine = CreateEngine(device, stack);
+            engine = CreateEngine(device, stack);
             Tunnel tunnel = new(device, stack, log, engine, options);
             engine.Start();
             TunnelLog.Started(log, device.GetType(), stack.Mtu);
             _ = tunnel.FollowAsync(engine);
             return tunnel;
         }
-        catch
+        catch (Exception exception)
         {
+            engine?.Fail(exception);
             // No descriptor or thread left: the stack goes back, too. Nothing of it runs yet, so its end needs no waiting.
             _ = stack.DisposeAsync().AsTask();
             throw;

@@ -73,6 +73,8 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
     {
         if (_thread is { IsAlive: true } || !_completion.TrySetException(exception))
             return;
+        // Whoever called knows why already.
+        _ = _completion.Task.Exception;
         _stack.SetLoop(null);
         _stack.DetachSink();
         _blocks.Free();

@@ -12,6 +12,7 @@ namespace TunFlow.Lwip.Tests.Loop;
 [TestFixture(true)]
 [TestFixture(false)]
 [Platform("Linux")]
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 internal sealed class ReviewTests(bool loop)
 {
     private readonly LoopThread _loop = new();
