@@ -75,6 +75,8 @@ internal sealed partial class LoopConnection
     private void Close(bool abortive)
     {
         _loop.Remove(_id);
+        // Stays readable.
+        _local ??= FindLocal();
         try
         {
             if (abortive)
@@ -162,7 +164,7 @@ internal sealed partial class LoopConnection
         {
             fixed (byte* bytes = address.Buffer.Span)
             {
-                if (IsDisposed || SocketCalls.GetName(_handle, bytes, &size) < 0)
+                if (SocketCalls.GetName(_handle, bytes, &size) < 0)
                     return null;
             }
         }
