@@ -25,7 +25,7 @@ public static class Campaign
         if (stages.Length == 0 || stages.Any(stage => stage != "fuzz"))
         {
             Managed.GenerateBindings(check: true);
-            Native.Build("release", "tunflow_lwip", "tunflow-launch");
+            Native.Build("release", "tunflow_lwip", "tunflow-launch", "tunflow-load");
             Managed.Build(configuration);
         }
     }
