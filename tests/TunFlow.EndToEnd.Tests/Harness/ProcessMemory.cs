@@ -6,7 +6,7 @@ namespace TunFlow.EndToEnd.Tests.Harness;
 internal static class ProcessMemory
 {
     /// <summary>The resident set once everything that is free was given back to the system: what is left is in use, but for what lies between.</summary>
-    internal static long ResidentInUse()
+    internal static ResidentSet InUse()
     {
         for (int i = 0; i < 3; i++)
         {
@@ -15,7 +15,10 @@ internal static class ProcessMemory
         }
 
         _ = NamespaceCalls.TrimHeap(0);
-        string line = File.ReadLines("/proc/self/status").First(static line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+        Dictionary<string, long> status = File.ReadLines("/proc/self/status")
+            .Where(static line => line.StartsWith("Rss", StringComparison.Ordinal))
+            .Select(static line => line.Split((char[])[':', ' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
+            .ToDictionary(static words => words[0], static words => long.Parse(words[1], CultureInfo.InvariantCulture) * 1024);
+        return new ResidentSet(status["RssAnon"], status["RssShmem"], status["RssFile"]);
     }
 }
