@@ -110,7 +110,9 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
             SetKeepAlive(socket);
             configurator?.Invoke(socket, remote);
             await socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
-            return new SocketStreamConnection(socket);
+            // What has no address of its own is answered by whom the system chooses.
+            bool isKnown = !remote.Address.Equals(IPAddress.Any) && !remote.Address.Equals(IPAddress.IPv6Any);
+            return new SocketStreamConnection(socket, isKnown ? remote : null);
         }
         catch (Exception exception)
         {
