@@ -55,7 +55,11 @@ public sealed class Socks5PacketListener : IPacketListener
     public TimeProvider TimeProvider
     {
         get => _client.TimeProvider;
-        init => _client.TimeProvider = value;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            _client.TimeProvider = value;
+        }
     }
 
     /// <summary>Whether everything is sent in one write; true by default, and false from the moment that the server turned out not to cope with it.</summary>

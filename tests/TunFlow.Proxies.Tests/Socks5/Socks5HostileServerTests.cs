@@ -130,7 +130,8 @@ internal sealed class Socks5HostileServerTests(bool authenticated, bool pipeline
         }
     }
 
-    [Test, Category("Campaign")]
+    [Test]
+    [Category("Campaign")]
     public async Task Random_answers_are_told()
     {
         Random random = TestContext.CurrentContext.Random;
