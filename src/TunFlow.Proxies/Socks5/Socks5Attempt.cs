@@ -47,7 +47,8 @@ internal sealed class Socks5Attempt(Socks5Client client, Socks5Request request, 
     private async Task<EndPoint?> ShakeHandsAsync(StreamConnection connection, CancellationToken cancellationToken)
     {
         Socks5Credentials? credentials = client.Credentials;
-        byte[] message = new byte[3 + (credentials?.MessageLength ?? 0) + request.Message.Length];
+        ReadOnlyMemory<byte> asked = request.Message(client.Server as IPEndPoint ?? connection.RemoteEndPoint);
+        byte[] message = new byte[3 + (credentials?.MessageLength ?? 0) + asked.Length];
         byte[] answer = new byte[Socks5Protocol.RequestHeaderLength + Socks5Protocol.MaxAddressLength];
         try
         {
@@ -56,8 +57,8 @@ internal sealed class Socks5Attempt(Socks5Client client, Socks5Request request, 
             message[1] = 1;
             message[2] = method;
             credentials?.Write(message.AsSpan(3));
-            int beforeRequest = message.Length - request.Message.Length;
-            request.Message.CopyTo(message.AsSpan(beforeRequest));
+            int beforeRequest = message.Length - asked.Length;
+            asked.Span.CopyTo(message.AsSpan(beforeRequest));
 
             await connection.WriteAsync(message.AsMemory(0, pipelined ? message.Length : 3), cancellationToken).ConfigureAwait(false);
             _sent.TrySetResult();

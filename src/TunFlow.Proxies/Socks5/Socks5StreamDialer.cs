@@ -10,7 +10,8 @@ namespace TunFlow.Proxies;
 /// <para>The connection is the one to the server itself, at the first byte after the handshake: its endpoints are those of the connection to the server.</para>
 /// <para>Method, credentials and request go out in one write, which saves one or two round trips. Some servers don't cope: a handshake that fails
 /// this way is repeated in the order of the RFC over another connection, and so is one without an answer after a second; the first answer counts. The
-/// dialer remembers which way its server takes.</para>
+/// dialer remembers which way its server takes. In one write the credentials are sent before the server has shown that it speaks SOCKS5; with
+/// <see cref="PipelinesHandshake"/> set to false they wait for that.</para>
 /// <para>With credentials nothing but user name and password is offered: a server that wants none refuses.</para>
 /// </remarks>
 public sealed class Socks5StreamDialer : IStreamDialer

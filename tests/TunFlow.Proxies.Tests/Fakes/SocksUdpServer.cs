@@ -88,9 +88,11 @@ internal sealed class SocksUdpServer : IAsyncDisposable
             {
                 Socket control = await _listener.AcceptAsync();
                 using NetworkStream stream = new(control, ownsSocket: false);
-                byte[] buffer = new byte[13];
+
+                // Zeros of the family that the client's datagrams will have.
+                byte[] expected = [5, 1, 0, 5, 3, .. Header(new IPEndPoint(_address.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0))[2..]];
+                byte[] buffer = new byte[expected.Length];
                 await stream.ReadExactlyAsync(buffer);
-                byte[] expected = [5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0];
                 if (!buffer.AsSpan().SequenceEqual(expected))
                 {
                     throw new InvalidDataException(Convert.ToHexString(buffer));

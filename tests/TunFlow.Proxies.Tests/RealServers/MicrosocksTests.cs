@@ -2,7 +2,7 @@ using System.Net;
 
 namespace TunFlow.Proxies.Tests;
 
-/// <summary>A real server that drops what comes with the method, and has no UDP.</summary>
+/// <summary>A real server that drops what comes with the method, closes both directions with the first that ends, and has no UDP.</summary>
 [TestFixture(false)]
 [TestFixture(true)]
 internal sealed class MicrosocksTests(bool authenticated)
@@ -40,12 +40,12 @@ internal sealed class MicrosocksTests(bool authenticated)
         Socks5StreamDialer dialer = new(_server.EndPoint, Credentials);
         await using (StreamConnection first = await dialer.DialStreamAsync(echo.EndPoint).AsTask().WaitAsync(s_limit))
         {
-            await EchoServer.AssertEchoesAsync(first, 1 << 20).WaitAsync(s_limit);
+            await EchoServer.AssertEchoesAsync(first, 1 << 20, halfCloses: false).WaitAsync(s_limit);
         }
 
         Assert.That(dialer.PipelinesHandshake, Is.False);
         await using StreamConnection second = await dialer.DialStreamAsync(new DnsEndPoint("localhost", echo.EndPoint.Port)).AsTask().WaitAsync(s_limit);
-        await EchoServer.AssertEchoesAsync(second, 1 << 20).WaitAsync(s_limit);
+        await EchoServer.AssertEchoesAsync(second, 1 << 20, halfCloses: false).WaitAsync(s_limit);
     }
 
     [Test]

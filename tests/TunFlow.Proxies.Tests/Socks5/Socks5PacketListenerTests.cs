@@ -7,7 +7,7 @@ namespace TunFlow.Proxies.Tests;
 internal sealed class Socks5PacketListenerTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
-    private static readonly byte[] s_associate = [5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0];
+    private static readonly byte[] s_associate = [5, 3, 0, 1, 0, 0, 0, 0, 0, 0];
 
     [Test]
     public void Arguments_that_are_missing_or_wrong_are_refused_at_once()
@@ -28,8 +28,10 @@ internal sealed class Socks5PacketListenerTests
         Assert.That(listener.GetStatistics(), Is.EqualTo(default(Socks5PacketListenerStatistics)));
     }
 
-    [Test]
-    public async Task An_association_is_asked_for_without_an_address_of_the_client()
+    [TestCase("192.0.2.10:1080", "01000000000000")]
+    [TestCase("[::ffff:192.0.2.10]:1080", "01000000000000")]
+    [TestCase("[2001:db8::10]:1080", "04000000000000000000000000000000000000")]
+    public async Task An_association_is_asked_for_with_zeros_of_the_servers_family(string address, string zeros)
     {
         byte[] got = [];
         ScriptedServer server = new(async (peer, _) =>
@@ -39,9 +41,9 @@ internal sealed class Socks5PacketListenerTests
             await ScriptedServer.SendAsync(peer, SocksWire.Grant(false, SocksWire.BoundIPv4));
         });
         ScriptedRelay relay = new();
-        Socks5PacketListener listener = new(server, relay, ScriptedServer.EndPoint);
+        Socks5PacketListener listener = new(server, relay, IPEndPoint.Parse(address));
         await using IPacketConnection connection = await listener.ListenPacketAsync().AsTask().WaitAsync(s_limit);
-        Assert.That(got, Is.EqualTo(s_associate));
+        Assert.That(Convert.ToHexString(got), Is.EqualTo($"050100050300{zeros}"));
         Assert.That(relay.Dialled, Is.EqualTo(new[] { IPEndPoint.Parse("192.0.2.1:4660") }));
         Assert.That(connection.LocalEndPoint, Is.EqualTo(relay.Socket.LocalEndPoint));
         Assert.That(listener.GetStatistics(), Is.EqualTo(new Socks5PacketListenerStatistics { ActiveAssociations = 1, AssociationsOpened = 1 }));
@@ -56,7 +58,7 @@ internal sealed class Socks5PacketListenerTests
             await peer.WriteAsync(new byte[] { 5, 2 });
             await SocksWire.ExpectAsync(peer, SocksWire.Authentication());
             await peer.WriteAsync(new byte[] { 1, 0 });
-            await SocksWire.ExpectAsync(peer, s_associate[3..]);
+            await SocksWire.ExpectAsync(peer, s_associate);
             await ScriptedServer.SendAsync(peer, [5, 0, 0, .. SocksWire.BoundIPv6]);
         });
         ScriptedRelay relay = new();

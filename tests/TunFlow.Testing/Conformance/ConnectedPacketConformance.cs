@@ -179,25 +179,36 @@ public abstract class ConnectedPacketConformance
     [TestCase(65_536)]
     public async Task ARefusalIsReportedOnceAndTheSocketStaysUsable(int bufferSize)
     {
-        Assume.That(OperatingSystem.IsLinux() && TellsRefusals, Is.True);
+        Assume.That(OperatingSystem.IsLinux(), Is.True);
         IPEndPoint peer = PeerEndPoint;
         _peer.Dispose();
         Task<ReceivedDatagram> receive = Subject.ReceiveAsync(new byte[bufferSize]).AsTask();
         await Subject.SendAsync(new byte[1]).ConfigureAwait(false);
-        NetworkException? exception = null;
-        try
+        if (TellsRefusals)
         {
-            await receive.WaitAsync(s_limit).ConfigureAwait(false);
-        }
-        catch (NetworkException caught)
-        {
-            exception = caught;
+            NetworkException? exception = null;
+            try
+            {
+                await receive.WaitAsync(s_limit).ConfigureAwait(false);
+            }
+            catch (NetworkException caught)
+            {
+                exception = caught;
+            }
+
+            Assert.That((exception?.Error, exception?.Destination), Is.EqualTo(((NetworkError?)NetworkError.PortUnreachable, peer)));
         }
 
-        Assert.That((exception?.Error, exception?.Destination), Is.EqualTo(((NetworkError?)NetworkError.PortUnreachable, peer)));
         _peer = new Socket(peer.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         _peer.Bind(peer);
         await SendAsync(new byte[9]).ConfigureAwait(false);
+        if (!TellsRefusals)
+        {
+            // It has been pending all the time.
+            Assert.That((await receive.WaitAsync(s_limit).ConfigureAwait(false)).Length, Is.EqualTo(Math.Min(bufferSize, 9)));
+            return;
+        }
+
         Assert.That((await ReceiveAsync(new byte[10]).ConfigureAwait(false)).Length, Is.EqualTo(9));
     }
 
