@@ -11,13 +11,17 @@ public sealed class ChurnTests
 {
     private const int AtATime = 64;
 
-    // A guard against regressions that holds on a busy machine of two cores; what a quiet one does is reported, and 5,000 is what is asked of it.
-    private const double LeastPerSecond = 300;
+    // A guard against regressions that holds on a busy machine of two cores; a campaign's, which is quiet, does what is asked of it.
+    private static readonly double s_leastPerSecond = Campaign.Rounds(ordinary: 300, campaign: 5_000);
 
     private const double MostBytesPerConnection = 1;
 
-    // The runtime's own memory comes and goes with what the JIT compiles meanwhile.
-    private const long Noise = 512 * 1024;
+    // The runtime's own memory comes and goes with what the JIT compiles meanwhile; beside a campaign's numbers it is nothing.
+    private static readonly long s_noise = Campaign.Rounds(ordinary: 512 * 1024, campaign: 0);
+
+    // Of the resident set: code that the JIT makes better, pages of libraries that are touched, threads of the pool. What lies free between
+    // used blocks in the C library's heaps, eight a processor, goes on growing past the first million; the campaign allows two heaps.
+    private const long ResidentNoise = 4 * 1024 * 1024;
 
     [OneTimeSetUp]
     public void Check()
@@ -53,24 +57,20 @@ public sealed class ChurnTests
         Campaign.Report($"{end}: flows in TIME_WAIT at most", all.Max(static part => part.MostTimeWait));
         Campaign.Report($"{end}: live bytes more for each connection of the second half", live);
         Campaign.Report($"{end}: resident bytes of data more for each connection of the second half", slope);
-        TestContext.Out.WriteLine($"load of the machine: {(await File.ReadAllTextAsync("/proc/loadavg")).TrimEnd()}; resident MB, data+code+files: {string.Join(' ', all.Select(static part => part.Resident))}");
+        TestContext.Out.WriteLine($"load of the machine: {(await File.ReadAllTextAsync("/proc/loadavg")).TrimEnd()}; resident MB (data+code+files) and threads: {string.Join(", ", all.Select(static part => part.Resident))}");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(all.Select(static part => part.Failures), Is.All.EqualTo("{}"));
             Assert.That(stack.FlowsOpened, Is.EqualTo(2 * half));
             Assert.That(stack.Flows, Is.Zero);
             Assert.That(await server.StopAsync(), Is.EqualTo(2 * half));
-            Assert.That(rate, Is.GreaterThan(LeastPerSecond));
+            Assert.That(rate, Is.GreaterThan(s_leastPerSecond));
             // Two seconds each, of those whose server closed first.
             Assert.That(all.Max(static part => part.MostTimeWait), Is.LessThanOrEqualTo(end == End.ServerFin ? (4 * all.Max(static part => part.PerSecond)) + 500 : 100));
             Assert.That(last.Native, Is.LessThanOrEqualTo(first.Native + 65_536), "a block of input more or less");
-            Assert.That(last.Live - first.Live, Is.LessThan((MostBytesPerConnection * half) + Noise));
+            Assert.That(last.Live - first.Live, Is.LessThan((MostBytesPerConnection * half) + s_noise));
             if (Campaign.IsOn)
-            {
-                Assert.That(slope, Is.LessThan(MostBytesPerConnection));
-                Assert.That(last.Resident.All - first.Resident.All, Is.LessThan((MostBytesPerConnection * half) + (8 * Noise)));
-            }
-
+                Assert.That(last.Resident.All - first.Resident.All, Is.LessThan((MostBytesPerConnection * half) + ResidentNoise));
             Assert.That(stack.Asserts + stack.UnexpectedExceptions, Is.Zero);
         }
     }

@@ -19,6 +19,6 @@ internal static class ProcessMemory
             .Where(static line => line.StartsWith("Rss", StringComparison.Ordinal))
             .Select(static line => line.Split((char[])[':', ' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
             .ToDictionary(static words => words[0], static words => long.Parse(words[1], CultureInfo.InvariantCulture) * 1024);
-        return new ResidentSet(status["RssAnon"], status["RssShmem"], status["RssFile"]);
+        return new ResidentSet(status["RssAnon"], status["RssShmem"], status["RssFile"], Directory.GetDirectories("/proc/self/task").Length);
     }
 }
