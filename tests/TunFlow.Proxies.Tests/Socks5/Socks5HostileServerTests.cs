@@ -90,7 +90,7 @@ internal sealed class Socks5HostileServerTests(bool authenticated, bool pipeline
             Assert.That(time.ActiveTimers, Is.Zero);
 
             Task WaitsForMoreAsync(int connections) => Eventually.IsAsync(
-                () => streams.Length == connections && streams[^1].BytesRead == sent && server.Connections[^1].IsReading, "all that was sent is read");
+                () => streams.Length == connections && streams[^1].WaitingAt == sent, "all that was sent is read");
         }
     }
 
