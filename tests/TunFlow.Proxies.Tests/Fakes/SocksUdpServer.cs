@@ -36,7 +36,7 @@ internal sealed class SocksUdpServer : IAsyncDisposable
     public IPEndPoint Outside => (IPEndPoint)_outer.LocalEndPoint!;
 
     /// <summary>The address in the answer; that of the relay by default.</summary>
-    public byte[]? Bound { get; init; }
+    public byte[]? Bound { get; set; }
 
     /// <summary>How many datagrams of clients came.</summary>
     public int Received => Volatile.Read(ref _received);

@@ -196,4 +196,35 @@ internal sealed class Socks5PacketListenerTests
         await (await listener.ListenPacketAsync()).DisposeAsync();
         Assert.That(seen, Is.EqualTo(new (SocketType, EndPoint?)[] { (SocketType.Stream, server.EndPoint), (SocketType.Dgram, server.Relay) }));
     }
+
+    [Test]
+    public async Task The_relay_of_a_named_server_with_an_unspecified_address_is_where_its_connection_leads()
+    {
+        await using SocksUdpServer server = new();
+        server.Bound = SocksUdpServer.Header(new IPEndPoint(IPAddress.Any, server.Relay.Port))[3..];
+        List<EndPoint?> seen = [];
+        Socks5PacketListener listener = new(new DnsEndPoint("localhost", server.EndPoint.Port, AddressFamily.InterNetwork), credentials: null, (socket, remote) => seen.Add(remote));
+        await using IPacketConnection connection = await listener.ListenPacketAsync().AsTask().WaitAsync(s_limit);
+        Assert.That(seen, Is.EqualTo(new[] { server.EndPoint, server.Relay }));
+    }
+
+    [Test, Weakness(30)]
+    public async Task A_server_that_hangs_sees_the_connection_end_when_the_client_gives_up([Values] bool stream)
+    {
+        using Socket server = TcpLoopback.Listen();
+        using CancellationTokenSource cancellation = new();
+        Task open = stream
+            ? new Socks5StreamDialer(server.LocalEndPoint!, SocksWire.Credentials).DialStreamAsync(SocksWire.Remote, cancellation.Token).AsTask()
+            : new Socks5PacketListener(server.LocalEndPoint!, SocksWire.Credentials).ListenPacketAsync(cancellation.Token).AsTask();
+        using Socket accepted = await server.AcceptAsync().WaitAsync(s_limit);
+        byte[] buffer = new byte[600];
+        Assert.That(await accepted.ReceiveAsync(buffer).WaitAsync(s_limit), Is.GreaterThan(3));
+        Task<int> end = accepted.ReceiveAsync(buffer);
+
+        await cancellation.CancelAsync();
+
+        await Assert.CatchAsync<OperationCanceledException>(() => open.WaitAsync(s_limit));
+        SocketException exception = await Assert.ThrowsAsync<SocketException>(() => end.WaitAsync(s_limit));
+        Assert.That(exception.SocketErrorCode, Is.EqualTo(SocketError.ConnectionReset));
+    }
 }
