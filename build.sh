@@ -11,7 +11,7 @@ usage: ./build.sh COMMAND [options of the command]
   test       build and test everything; the last line reads "N passed, N failed"
   build      native library, bindings, managed solution
   pack       build and pack to build/packages (--version-suffix=beta.1)
-  campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, churn (docs/robustness.md)
+  campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, a tiny heap, churn (docs/robustness.md)
   bench      build and measure throughput beside slirp4netns (docs/performance.md)
 
   lwip       fetch lwIP 2.2.1 and check its SHA-256
