@@ -29,9 +29,9 @@ Task("Api")
     .Does(() => Managed.GenerateApi(configuration, check));
 
 Task("Native")
-    .Description("Builds libtunflow_lwip.so and tunflow-launch.")
+    .Description("Builds libtunflow_lwip.so, tunflow-launch, and the tunflow-load of tests and benchmarks.")
     .IsDependentOn("Lwip")
-    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch"));
+    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch", "tunflow-load"));
 
 // The layout table that Bindings writes is compiled into the library, so a changed header has to pass there first.
 Task("Build")

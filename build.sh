@@ -11,7 +11,7 @@ usage: ./build.sh COMMAND [options of the command]
   test       build and test everything; the last line reads "N passed, N failed"
   build      native library, bindings, managed solution
   pack       build and pack to build/packages (--version-suffix=beta.1)
-  campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, churn (docs/robustness.md)
+  campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, a tiny heap, churn (docs/robustness.md)
   bench      build and measure throughput beside slirp4netns (docs/performance.md)
 
   lwip       fetch lwIP 2.2.1 and check its SHA-256
@@ -30,10 +30,11 @@ packages_native="$packages_lwip ninja-build gcc libc6-dev binutils"
 packages_bindings="libclang1-14 libclang-common-14-dev"
 packages_build="$packages_native $packages_bindings"
 packages_demo="$packages_build curl bind9-dnsutils python3 iproute2"
-packages_test="$packages_demo chromium-headless-shell clang-14 libclang-rt-14-dev llvm-14 hping3 iperf3 netcat-openbsd nmap tshark util-linux"
-# A real name server for the resolvers to ask. Where systemd runs, its package would leave a service behind that takes port 53 at every
-# start of the machine: there it is left out, and the tests that need it are skipped unless somebody has installed it.
-[ -d /run/systemd/system ] || packages_test="$packages_test unbound"
+packages_test="$packages_demo chromium-headless-shell clang-14 libclang-rt-14-dev llvm-14 hping3 iperf3 microsocks netcat-openbsd nmap tshark util-linux"
+# A real name server for the resolvers to ask, and a SOCKS server that relays UDP. Where systemd runs, their packages would leave services
+# behind that start with the machine and take port 53, and 1080: there they are left out, and the tests that need them are skipped unless
+# somebody has installed them.
+[ -d /run/systemd/system ] || packages_test="$packages_test unbound dante-server"
 packages_campaign="$packages_test git"
 packages_bench="$packages_demo iperf3 slirp4netns util-linux"
 

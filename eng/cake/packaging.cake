@@ -98,9 +98,9 @@ public static class Packaging
         var lwip = Open("TunFlow.Lwip", version);
         Require(lwip, "lib/net10.0/TunFlow.Lwip.dll", "lib/net10.0/TunFlow.Lwip.xml", "lib/net10.0/TunFlow.Interop.dll",
             "runtimes/linux-x64/native/libtunflow_lwip.so", "README.md", "LICENSE");
-        foreach (var id in new[] { "TunFlow", "TunFlow.Network", "TunFlow.Devices" })
+        foreach (var id in new[] { "TunFlow", "TunFlow.Network", "TunFlow.Devices", "TunFlow.Proxies" })
             Require(Open(id, version), $"lib/net10.0/{id}.dll", $"lib/net10.0/{id}.xml", "README.md", "LICENSE");
-        foreach (var dependency in new[] { "TunFlow.Lwip", "TunFlow.Devices" })
+        foreach (var dependency in new[] { "TunFlow.Lwip", "TunFlow.Devices", "TunFlow.Proxies" })
         {
             if (!Nuspec(Open("TunFlow", version)).Contains($"id=\"{dependency}\" version=\"{version}\"", StringComparison.Ordinal))
                 throw new CommandException($"TunFlow does not depend on {dependency} {version}");
@@ -118,8 +118,8 @@ public static class Packaging
                 throw new CommandException($"{System.IO.Path.GetFileName(package)} depends on TunFlow.Interop, which is no package");
         }
 
-        if (packages.Length != 5)
-            throw new CommandException($"5 packages expected, {packages.Length} found: {string.Join(", ", packages.Select(System.IO.Path.GetFileName))}");
+        if (packages.Length != 6)
+            throw new CommandException($"6 packages expected, {packages.Length} found: {string.Join(", ", packages.Select(System.IO.Path.GetFileName))}");
     }
 
     private static ZipArchive Open(string id, string version) =>

@@ -1,4 +1,4 @@
-"""The long forms of the tests: fuzzing, random packets, storms, churn. What is done is kept in a directory; whoever stops
+"""The long forms of the tests: fuzzing, random packets, storms, a tiny heap, churn. What is done is kept in a directory; whoever stops
 a campaign (Ctrl-C, kill) and starts it again goes on where it was."""
 
 import argparse

@@ -18,6 +18,8 @@ SMALL_HEAP = {"DOTNET_GCgen0size": "0x10000"}
 STORM_FILTER = "(Category=Lifetime|Category=Campaign)&Category!=Row29&Category!=Row4"
 SANITIZED_FILTER = "Category=Lifetime"
 CHURN_FILTER = "Category=Row29"
+# glibc keeps eight heaps a processor, which fill up one by one; in two it shows early whether memory stays.
+CHURN_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 PACKETS_FILTER = "Category=Row4"
 
 
@@ -44,7 +46,7 @@ def heap(arguments, state, root):
 
 
 def churn(arguments, state, root):
-    return run_units(state, root, "churn", [(project, project, CHURN_FILTER, {}) for project in projects(root)])
+    return run_units(state, root, "churn", [(project, project, CHURN_FILTER, CHURN_ENVIRONMENT) for project in projects(root)])
 
 
 def projects(root):

@@ -9,6 +9,7 @@ import subprocess
 BEGIN = "<!-- campaign: written by ./build.sh campaign --report -->"
 END = "<!-- end of campaign -->"
 LONGEST = 12
+TESTS = ("storm", "heap", "churn")
 
 
 def write(state, file):
@@ -23,7 +24,7 @@ def write(state, file):
 
 def summary(state):
     lines = [f"Machine: {machine()}.", "", "| stage | done | time | result |", "|---|---|---|---|"]
-    for name, row in (("fuzz", fuzz), ("packets", packets), ("storm", tests), ("heap", tests), ("churn", tests)):
+    for name, row in (("fuzz", fuzz), ("packets", packets), *((name, tests) for name in TESTS)):
         stage = state.stages.get(name)
         lines.append(f"| {name} | {' | '.join(row(stage) if stage else ('not run', '', ''))} |")
     findings = state.stages.get("fuzz", {}).get("findings", [])
@@ -31,7 +32,7 @@ def summary(state):
         lines += ["", "| found by fuzzing | after | state |", "|---|---|---|"]
         lines += [f"| {finding['what']} ({finding['variant']}) | {minutes(finding['seconds'])} | {finding['status']} |"
                   for finding in findings]
-    longest = by_time(test for name in ("storm", "heap", "churn") for unit in state.stages.get(name, {}).get("units", {}).values()
+    longest = by_time(test for name in TESTS for unit in state.stages.get(name, {}).get("units", {}).values()
                       for test in unit["tests"])
     if longest:
         lines += ["", "| the longest tests of storm, heap and churn | runs | time | failures |", "|---|---|---|---|"]
@@ -42,7 +43,7 @@ def summary(state):
         lines += ["", "| failed on the way | revision | since then |", "|---|---|---|"]
         lines += [f"| {failure['test']} ({failure['unit']}) | {failure['revision']} | "
                   f"{'passed' if passed(state, failure) else 'not passed'} |" for failure in failures]
-    figures = [figure for name in ("packets", "storm", "heap", "churn") for one in state.stages.get(name, {}).get("units", {}).values()
+    figures = [figure for name in ("packets", *TESTS) for one in state.stages.get(name, {}).get("units", {}).values()
                for figure in one.get("figures", [])]
     if figures:
         lines += ["", "| figure | least | most | sum | runs |", "|---|---|---|---|---|"]

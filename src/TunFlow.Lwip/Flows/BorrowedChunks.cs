@@ -30,18 +30,19 @@ internal sealed unsafe class BorrowedChunks
         _flow = flow;
     }
 
-    /// <summary>The next bytes to write; empty when there are none yet, or (<paramref name="end"/>) none will come. Followed by <see cref="Written"/> or <see cref="GiveUp"/>.</summary>
-    /// <exception cref="Network.NetworkException">The flow broke, and everything received before was taken.</exception>
-    public ReadOnlyMemory<byte> Next(out bool end)
+    /// <summary>The next bytes to write; empty when there are none yet, or (<paramref name="end"/>) none will come. Bytes are followed by <see cref="Written"/> or <see cref="GiveUp"/>. False when the flow broke and everything received before was taken.</summary>
+    public bool TryNext(out ReadOnlyMemory<byte> chunk, out bool end)
     {
         end = false;
+        chunk = default;
         if (_next == _count)
         {
             _next = 0;
             _count = 0;
             Span<TfSlice> shown = stackalloc TfSlice[NativeMethods.TF_MAX_SLICES];
-            if (_flow.Borrow(shown, out int count, out end) == 0)
-                return default;
+            int total = _flow.Borrow(shown, out int count, out end);
+            if (total <= 0)
+                return total == 0;
             end = false;
             _count = count;
             // A flow over which nothing was sent holds no room for pieces.
@@ -50,9 +51,9 @@ internal sealed unsafe class BorrowedChunks
             shown[..count].CopyTo(_slices);
         }
 
-        ReadOnlyMemory<byte> chunk = _next + 1 == _count || _slices[_next].Length >= DirectWrite ? ShowSlice() : Gather();
+        chunk = _next + 1 == _count || _slices[_next].Length >= DirectWrite ? ShowSlice() : Gather();
         _chunk = chunk.Length;
-        return chunk;
+        return true;
     }
 
     private Memory<byte> ShowSlice()
@@ -77,7 +78,7 @@ internal sealed unsafe class BorrowedChunks
         return _gathered.AsMemory(0, length);
     }
 
-    /// <summary>The bytes of <see cref="Next"/> were written.</summary>
+    /// <summary>The bytes of <see cref="TryNext"/> were written.</summary>
     public void Written()
     {
         Release();

@@ -12,19 +12,12 @@ internal sealed partial class FlowRelay
         {
             ReadOnlyMemory<byte> chunk = default;
             bool end = true;
-            try
-            {
-                if (!_flow.ReadsAborted)
-                    chunk = received.Next(out end);
-                if (chunk.IsEmpty && !end)
-                {
-                    await _flow.WaitReadableAsync(CancellationToken.None).ConfigureAwait(false);
-                    continue;
-                }
-            }
-            catch (NetworkException)
-            {
+            if (!_flow.ReadsAborted && !received.TryNext(out chunk, out end))
                 return PumpEnd.FlowBroken;
+            if (chunk.IsEmpty && !end)
+            {
+                await _flow.WaitReadableAsync(CancellationToken.None).ConfigureAwait(false);
+                continue;
             }
 
             if (end)

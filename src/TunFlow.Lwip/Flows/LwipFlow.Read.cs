@@ -66,15 +66,8 @@ internal sealed partial class LwipFlow
         return copied;
     }
 
-    /// <summary>For the relay: shows received bytes in place. Positive: return them with <see cref="ReturnBorrowed"/>. 0 with <paramref name="end"/>: the end. 0 without: wait for <see cref="WaitReadableAsync"/>.</summary>
-    /// <exception cref="NetworkException">The flow broke, and everything received before was taken.</exception>
-    public int Borrow(Span<TfSlice> slices, out int count, out bool end)
-    {
-        int total = _stack.Borrow(this, slices, out count, out end);
-        if (total < 0)
-            throw Error(total);
-        return total;
-    }
+    /// <summary>For the relay: shows received bytes in place. Positive: return them with <see cref="ReturnBorrowed"/>. 0 with <paramref name="end"/>: the end. 0 without: wait for <see cref="WaitReadableAsync"/>. Negative: the flow broke, and everything received before was taken; no exception, as this is how many an application ends its connections.</summary>
+    public int Borrow(Span<TfSlice> slices, out int count, out bool end) => _stack.Borrow(this, slices, out count, out end);
 
     /// <summary>Opens the window by the first bytes of a borrow, which goes on with those behind them.</summary>
     public void Consume(int length) => _stack.Consume(this, length);

@@ -89,9 +89,10 @@ internal sealed partial class SocketStreamConnection
             {
                 _socket.LingerState = new LingerOption(enable: true, seconds: 0);
             }
-            else
+            else if (!_writesCompleted)
             {
-                // System.Net.Sockets turns closing into an RST if operations were pending, unless the socket was shut down before.
+                // System.Net.Sockets turns closing into an RST if operations were pending, unless the socket was shut down before. Once is enough:
+                // when both FINs have passed, a second time is an exception for every connection that ends well.
                 _socket.Shutdown(SocketShutdown.Send);
             }
         }

@@ -31,12 +31,14 @@ internal sealed partial class SocketStreamConnection : StreamConnection
     private volatile bool _writesCompleting;
     private volatile bool _writesCompleted;
 
-    public SocketStreamConnection(Socket socket)
+    /// <param name="socket">Connected; the connection's from here on.</param>
+    /// <param name="remote">The other end, where it is known; null asks the system.</param>
+    public SocketStreamConnection(Socket socket, EndPoint? remote = null)
     {
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
         LocalEndPoint = socket.LocalEndPoint;
-        RemoteEndPoint = socket.RemoteEndPoint;
+        RemoteEndPoint = remote ?? socket.RemoteEndPoint;
     }
 
     public override EndPoint? LocalEndPoint { get; }

@@ -109,7 +109,9 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         {
             socket = CreateSocket(remote);
             await socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
-            return new SocketStreamConnection(socket);
+            // What has no address of its own is answered by whom the system chooses.
+            bool isKnown = !remote.Address.Equals(IPAddress.Any) && !remote.Address.Equals(IPAddress.IPv6Any);
+            return new SocketStreamConnection(socket, isKnown ? remote : null);
         }
         catch (Exception exception)
         {

@@ -34,7 +34,7 @@ internal static class Weaknesses
         new(27, "checksums are not verified", "verified and counted, or not, as the option says"),
         new(28, "a source given as a name is looked up on the data path", "sources are addresses by type; no resolver is called for datagrams of a session"),
         new(29, "a packet that meets the expiry is lost; only sending counts as activity", "it keeps the session or opens the next one; receiving may count; timeouts by port"),
-        new(30, "proxies and TLS leak and ignore cancellation", "TLS, DoT and DoH dispose the inner connection once on every failure, and cancellation ends every step of the handshake", Open: "SOCKS5 has no code here yet; its cancellation, control connection and counts are to be shown with it."),
+        new(30, "proxies and TLS leak and ignore cancellation", "SOCKS5, TLS, DoT and DoH dispose the inner connection once on every failure, and cancellation ends every step of the handshake; an association ends with its connection, and counts are those of the payload"),
         new(31, "nothing can be observed", "every drop has a reason and moves its counter by one; sessions, bytes, dials and queues are counted"),
     ];
 }

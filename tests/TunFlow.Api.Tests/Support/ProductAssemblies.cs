@@ -2,6 +2,7 @@ using System.Reflection;
 using TunFlow.Devices;
 using TunFlow.Lwip;
 using TunFlow.Network;
+using TunFlow.Proxies;
 
 namespace TunFlow.Api.Tests.Support;
 
@@ -9,7 +10,7 @@ namespace TunFlow.Api.Tests.Support;
 internal static class ProductAssemblies
 {
     internal static IReadOnlyList<Assembly> All { get; } =
-        [typeof(IIPDevice).Assembly, typeof(LwipDevice).Assembly, typeof(LinuxTunDevice).Assembly, typeof(Tunnel).Assembly];
+        [typeof(IIPDevice).Assembly, typeof(LwipDevice).Assembly, typeof(LinuxTunDevice).Assembly, typeof(Socks5StreamDialer).Assembly, typeof(Tunnel).Assembly];
 
     /// <summary>One case each, named after the assembly.</summary>
     internal static IEnumerable<TestCaseData> Cases() =>

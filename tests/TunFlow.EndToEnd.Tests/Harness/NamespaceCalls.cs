@@ -12,4 +12,8 @@ internal static partial class NamespaceCalls
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     internal static partial int Kill(int process, int signal);
+
+    // glibc gives back what its heaps hold free; C libraries without it keep little.
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    internal static partial int TrimHeap(nuint keep);
 }

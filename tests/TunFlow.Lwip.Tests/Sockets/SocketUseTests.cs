@@ -1,5 +1,6 @@
 using System.Reflection;
 using TunFlow.Network;
+using TunFlow.Proxies;
 using TunFlow.Testing;
 
 namespace TunFlow.Lwip.Tests;
@@ -7,7 +8,7 @@ namespace TunFlow.Lwip.Tests;
 /// <summary>A VPN's own traffic must not loop into its tunnel: whatever opens a socket shows it to the <see cref="SocketConfigurator"/> first.</summary>
 internal sealed class SocketUseTests
 {
-    private static readonly Assembly[] s_product = FindProduct(typeof(Tunnel).Assembly);
+    private static readonly Assembly[] s_product = FindProduct(typeof(Tunnel).Assembly, typeof(Socks5StreamDialer).Assembly);
 
     // Each place with the reason why it is no leak, as often as it is there. What is new here needs one.
     private static readonly SocketUse[] s_known =
@@ -26,6 +27,9 @@ internal sealed class SocketUseTests
         new("TunFlow.Network.Resolvers.TcpResolver", "TunFlow.Network.TcpDialer..ctor"),
         new("TunFlow.Network.Resolvers.TlsResolver", "TunFlow.Network.TcpDialer..ctor"),
         new("TunFlow.Network.Resolvers.HttpsResolver", "TunFlow.Network.TcpDialer..ctor"),
+        new("TunFlow.Proxies.Socks5StreamDialer", "TunFlow.Network.TcpDialer..ctor"),
+        new("TunFlow.Proxies.Socks5PacketListener", "TunFlow.Network.TcpDialer..ctor"),
+        new("TunFlow.Proxies.Socks5PacketListener", "TunFlow.Network.UdpDialer..ctor"),
 
         // With a policy that fetches nothing, unless the application gives one that does.
         new("TunFlow.Network.Resolvers.TlsSettings", "System.Net.Security.SslStream.AuthenticateAsClientAsync"),
@@ -92,13 +96,13 @@ internal sealed class SocketUseTests
     public void Every_transport_that_is_known_to_open_sockets_is_found() =>
         Assert.That(
             s_product.SelectMany(ConfiguratorCheck.SelfReliant).Select(constructor => constructor.DeclaringType!.Name),
-            Is.SupersetOf(new[] { "TcpDialer", "TcpEndpoint", "UdpDialer", "UdpEndpoint", "UdpListener", "UdpResolver", "TcpResolver", "TlsResolver", "HttpsResolver" }));
+            Is.SupersetOf(new[] { "TcpDialer", "TcpEndpoint", "UdpDialer", "UdpEndpoint", "UdpListener", "UdpResolver", "TcpResolver", "TlsResolver", "HttpsResolver", "Socks5StreamDialer", "Socks5PacketListener" }));
 
-    /// <summary>An assembly of the product and all others that it brings along.</summary>
-    private static Assembly[] FindProduct(Assembly outermost)
+    /// <summary>Assemblies of the product and all others that they bring along.</summary>
+    private static Assembly[] FindProduct(params Assembly[] outermost)
     {
-        Dictionary<string, Assembly> product = new() { [outermost.GetName().Name!] = outermost };
-        Queue<Assembly> open = new([outermost]);
+        Dictionary<string, Assembly> product = outermost.ToDictionary(assembly => assembly.GetName().Name!);
+        Queue<Assembly> open = new(outermost);
         while (open.TryDequeue(out Assembly? assembly))
         {
             foreach (AssemblyName name in assembly.GetReferencedAssemblies().Where(name => name.Name!.StartsWith("TunFlow", StringComparison.Ordinal)))

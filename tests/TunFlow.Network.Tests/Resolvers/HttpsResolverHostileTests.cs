@@ -154,25 +154,11 @@ internal sealed class HttpsResolverHostileTests
     public async Task A_connection_that_has_died_in_silence_is_replaced_after_one_query()
     {
         SemaphoreSlim swallowed = new(0);
-        int number = 0;
-        await using Http2Server server = new(_certificate, (connection, stream, query) =>
-        {
-            if (connection == 1 && ++number > 1)
-            {
-                swallowed.Release();
-                return null;
-            }
-
-            return Http2Server.Ok(stream, WireMessage.AnswerTo(query, "192.0.2.1"));
-        });
+        await using Http2Server server = FallsSilent(swallowed);
         ManualTimeProvider time = new();
         TrackingDialer dialer = new();
         using HttpsResolver resolver = Resolver(server.Listener, time, dialer);
-        await resolver.QueryAsync(s_question);
-        Task<DnsResponse> lost = resolver.QueryAsync(s_question).AsTask();
-        Assert.That(await swallowed.WaitAsync(TimeSpan.FromSeconds(10)), Is.True);
-        time.Advance(TimeSpan.FromSeconds(20));
-        Assert.That((await Assert.ThrowsAsync<DnsException>(async () => await lost)).Error, Is.EqualTo(NetworkError.TimedOut));
+        await LoseQueryAsync(resolver, swallowed, time);
         await dialer.Connections[0].Ended.WaitAsync(TimeSpan.FromSeconds(10));
         DnsResponse response = await resolver.QueryAsync(s_question).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
         Assert.That(response.Answers, Has.Count.EqualTo(1));
@@ -185,24 +171,10 @@ internal sealed class HttpsResolverHostileTests
         for (int round = 0; round < 40; round++)
         {
             SemaphoreSlim swallowed = new(0);
-            int number = 0;
-            await using Http2Server server = new(_certificate, (connection, stream, query) =>
-            {
-                if (connection == 1 && ++number > 1)
-                {
-                    swallowed.Release();
-                    return null;
-                }
-
-                return Http2Server.Ok(stream, WireMessage.AnswerTo(query, "192.0.2.1"));
-            });
+            await using Http2Server server = FallsSilent(swallowed);
             ManualTimeProvider time = new();
             using HttpsResolver resolver = Resolver(server.Listener, time);
-            await resolver.QueryAsync(s_question);
-            Task<DnsResponse> lost = resolver.QueryAsync(s_question).AsTask();
-            Assert.That(await swallowed.WaitAsync(TimeSpan.FromSeconds(10)), Is.True);
-            time.Advance(TimeSpan.FromSeconds(20));
-            Assert.That((await Assert.ThrowsAsync<DnsException>(async () => await lost)).Error, Is.EqualTo(NetworkError.TimedOut));
+            await LoseQueryAsync(resolver, swallowed, time);
             Task<DnsResponse>[] queries = [.. Enumerable.Range(0, 8).Select(_ => Task.Run(() => resolver.QueryAsync(s_question).AsTask()))];
             foreach (DnsResponse response in await Task.WhenAll(queries).WaitAsync(TimeSpan.FromSeconds(10)))
                 Assert.That(response.Answers, Has.Count.EqualTo(1), $"in round {round}");
@@ -262,6 +234,32 @@ internal sealed class HttpsResolverHostileTests
         DnsException exception = await Assert.ThrowsAsync<DnsException>(async () => await resolver.QueryAsync(s_question));
         Assert.That((exception.Stage, exception.Error, exception.ResponseCode), Is.EqualTo((DnsStage.Dial, NetworkError.NameNotResolved, (DnsResponseCode?)null)));
         Assert.That(exception.InnerException, Is.SameAs(other));
+    }
+
+    /// <summary>Answers the first query on its first connection and says nothing to the others there; later connections work.</summary>
+    private Http2Server FallsSilent(SemaphoreSlim swallowed)
+    {
+        int number = 0;
+        return new Http2Server(_certificate, (connection, stream, query) =>
+        {
+            if (connection == 1 && ++number > 1)
+            {
+                swallowed.Release();
+                return null;
+            }
+
+            return Http2Server.Ok(stream, WireMessage.AnswerTo(query, "192.0.2.1"));
+        });
+    }
+
+    /// <summary>One query that is answered, and one on the same connection that is given up at its limit.</summary>
+    private static async Task LoseQueryAsync(HttpsResolver resolver, SemaphoreSlim swallowed, ManualTimeProvider time)
+    {
+        await resolver.QueryAsync(s_question);
+        Task<DnsResponse> lost = resolver.QueryAsync(s_question).AsTask();
+        Assert.That(await swallowed.WaitAsync(TimeSpan.FromSeconds(10)), Is.True);
+        time.Advance(TimeSpan.FromSeconds(20));
+        Assert.That((await Assert.ThrowsAsync<DnsException>(async () => await lost)).Error, Is.EqualTo(NetworkError.TimedOut));
     }
 
     private HttpsResolver Resolver(StreamServer server, TimeProvider? time = null, IStreamDialer? dialer = null) =>

@@ -35,6 +35,7 @@ internal sealed class HostilePacketTests
                 unobserved.Add(e.Exception);
         }
 
+        IReadOnlyList<byte[]> corpus = PacketCorpus.Read(Mtu);
         Collect();
         TaskScheduler.UnobservedTaskException += OnUnobserved;
         ManualTimeProvider time = new();
@@ -57,7 +58,7 @@ internal sealed class HostilePacketTests
         long baseline = device.GetStatistics().NativeBytes;
         HostileFlow[] flows = [.. Enumerable.Range(0, 256).Select(static i => new HostileFlow(i))];
         Task<long> drain = Task.Run(() => DrainAsync(device, flows, checks: true));
-        HostileTraffic traffic = new(Seed, flows, PacketCorpus.Read(Mtu), Mtu);
+        HostileTraffic traffic = new(Seed, flows, corpus, Mtu);
         try
         {
             await SendAsync(device, traffic, time, Packets);

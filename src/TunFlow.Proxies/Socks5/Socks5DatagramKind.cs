@@ -1,0 +1,8 @@
+namespace TunFlow.Proxies;
+
+internal enum Socks5DatagramKind
+{
+    Whole,
+    Fragment,
+    Malformed,
+}
