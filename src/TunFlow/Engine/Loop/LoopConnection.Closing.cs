@@ -11,6 +11,7 @@ namespace TunFlow;
 internal sealed partial class LoopConnection
 {
     private const int DrainBufferSize = 16 * 1024;
+    private const int MostInARow = 16;
 
     // asm-generic/socket.h
     private const int SolSocket = 1;
@@ -138,10 +139,12 @@ internal sealed partial class LoopConnection
             try
             {
                 int received;
-                while ((received = IsDisposed ? 0 : Receive(buffer)) != 0)
+                for (int turn = 1; (received = IsDisposed ? 0 : Receive(buffer)) != 0; turn++)
                 {
                     if (received < 0)
                         await _readSignal.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+                    else if (turn % MostInARow == 0)
+                        await Task.Yield(); // a peer that sends without end must not keep the loop's thread
                 }
             }
             finally
