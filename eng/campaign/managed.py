@@ -118,7 +118,8 @@ def run_unit(state, root, name, project, tests, environment):
     sanitizer_log(state).mkdir()
     command = ["dotnet", "test", binary, "--nologo", *(["--filter", tests] if tests else []), "--logger", f"trx;LogFileName={trx}",
                "--logger", "console;verbosity=minimal", "--results-directory", results,
-               "--blame-hang-timeout", "30m", "--blame-hang-dump-type", "none"]
+               "--blame-hang-timeout", "30m", "--blame-hang-dump-type", "none",
+               "--", "NUnit.NumberOfTestWorkers=0"]  # whose queues cost a processor now and then
     everything = {**os.environ, "TUNFLOW_CAMPAIGN": "1", "TUNFLOW_CAMPAIGN_FIGURES": str(figures), **environment}
     start = time.monotonic()
     with open(results / f"{name}.log", "w") as log:

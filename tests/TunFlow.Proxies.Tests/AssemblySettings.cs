@@ -1,2 +1,2 @@
-// Most of a stream test's time is waiting, so more run at a time than there are processors. What measures the process is marked NonParallelizable.
+// Most of a stream test's time is waiting, so more of the fixtures marked SideBySide run at a time than there are processors.
 [assembly: LevelOfParallelism(10)]

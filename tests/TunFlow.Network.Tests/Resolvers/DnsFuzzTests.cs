@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using TunFlow.Network.Resolvers;
+using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
 
 /// <summary>Messages that nobody would send: the codec answers yes or no, never by an exception, and in bounded time.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class DnsFuzzTests
 {
     private const int Runs = 200_000;

@@ -3,7 +3,7 @@ using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
 
-[Parallelizable]
+[SideBySide]
 [TestFixture("127.0.0.1")]
 [TestFixture("::1")]
 internal sealed class TcpDialerConformanceTests(string address) : StreamConnectionConformance

@@ -5,7 +5,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>Connections of somebody else's making, which throw from anything.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class StreamRelayFaultTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);

@@ -3,7 +3,7 @@ using TunFlow.Testing;
 
 namespace TunFlow.Network.Tests;
 
-[Parallelizable]
+[SideBySide]
 [TestFixture(true)]
 [TestFixture(false)]
 internal sealed class StreamRelayTests(bool canWait)

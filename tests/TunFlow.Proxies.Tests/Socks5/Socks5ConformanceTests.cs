@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace TunFlow.Proxies.Tests;
 
 /// <summary>A connection after the handshake is as good as one without: what is in front of the server's end was read exactly.</summary>
-[Parallelizable]
+[SideBySide]
 [TestFixture("127.0.0.1", false)]
 [TestFixture("::1", true)]
 internal sealed class Socks5StreamConformanceTests(string address, bool authenticated) : StreamConnectionConformance

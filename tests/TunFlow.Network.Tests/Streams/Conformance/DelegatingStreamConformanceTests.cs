@@ -4,7 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>A transformation that holds received bytes and cuts what is written into records.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class DelegatingStreamConformanceTests : StreamConnectionConformance
 {
     // One that has started is finished, whatever the token says.

@@ -4,7 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>A NetworkStream, whose type tells how to half-close and reset it.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class NetworkStreamConformanceTests : StreamConnectionConformance
 {
     protected override async Task<ConnectionPair> ConnectAsync()

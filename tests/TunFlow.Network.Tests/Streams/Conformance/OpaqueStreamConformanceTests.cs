@@ -4,7 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>A stream of a type that the library doesn't know and that can't wait for data: half-close and reset come through the options.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class OpaqueStreamConformanceTests : StreamConnectionConformance
 {
     protected override async Task<ConnectionPair> ConnectAsync()

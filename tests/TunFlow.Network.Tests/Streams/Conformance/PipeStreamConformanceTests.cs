@@ -3,7 +3,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>A stream over pipes, in memory: nothing of a socket's behaviour helps it.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class PipeStreamConformanceTests : StreamConnectionConformance
 {
     protected override Task<ConnectionPair> ConnectAsync()

@@ -4,7 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>Two ends that see each other through a relay: whatever one does the other sees as if there were none.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class RelayedStreamConformanceTests : StreamConnectionConformance
 {
     protected override async Task<ConnectionPair> ConnectAsync()

@@ -5,7 +5,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>The end that accepted, over IPv6.</summary>
-[Parallelizable]
+[SideBySide]
 internal sealed class SocketStreamConformanceTests : StreamConnectionConformance
 {
     protected override async Task<ConnectionPair> ConnectAsync()

@@ -3,7 +3,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>TLS over a connection, either end.</summary>
-[Parallelizable]
+[SideBySide]
 [TestFixture(true)]
 [TestFixture(false)]
 internal sealed class TlsStreamConformanceTests(bool client) : StreamConnectionConformance

@@ -4,7 +4,7 @@ using TunFlow.Testing;
 namespace TunFlow.Network.Tests;
 
 /// <summary>Both ways through streams, wrapped twice. The transformation has to be the same on both ends to be seen through.</summary>
-[Parallelizable]
+[SideBySide]
 [TestFixture(true)]
 [TestFixture(false)]
 internal sealed class WrappedStreamConformanceTests(bool readerCanWait) : StreamConnectionConformance
