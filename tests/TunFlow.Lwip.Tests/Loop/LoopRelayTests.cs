@@ -120,6 +120,21 @@ internal sealed class LoopRelayTests
     }
 
     [Test]
+    public async Task A_configurator_of_our_own_prepares_the_engines_sockets()
+    {
+        PlainDialer dialer = null!;
+        await using (LoopWorld world = new(server => dialer = new PlainDialer(server, SocketConfigurators.BindToInterface("lo"))))
+            (await world.OpenAsync()).Server.Dispose();
+        Assert.That(dialer.Dials, Is.Zero);
+        await using (LoopWorld world = new(server => dialer = new PlainDialer(server, SocketConfigurators.BindToInterface("tf-nowhere"))))
+        {
+            Assert.That(await world.CreatePeer().ConnectAsync(), Is.False);
+            LwipStatistics now = world.Tunnel.GetStatistics().Stack;
+            Assert.That((now.DialsFailed, now.UnexpectedExceptions, dialer.Dials), Is.EqualTo((1L, 0L, 0)));
+        }
+    }
+
+    [Test]
     public async Task A_dialer_that_replaces_another_takes_over_on_its_own_threads()
     {
         PlainDialer first = null!;
