@@ -48,7 +48,7 @@ internal sealed class InProcessTunnel : IAsyncDisposable
         }
     }
 
-    /// <summary>Dials the given port of the loopback instead of what was asked for: by the engine's own sockets, or by the system's as any application's dialer would.</summary>
+    /// <summary>Dials the given port of the loopback instead of what was asked for: by the engine's own sockets, or by the system's as any application's dialer would (the general path).</summary>
     internal static IStreamDialer ToLoopback(int port, bool general = false) => general
         ? StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken))
         : new LoopbackDialer(port);
