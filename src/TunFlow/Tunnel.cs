@@ -46,7 +46,11 @@ public sealed partial class Tunnel : IAsyncDisposable
 
     /// <summary>Starts to carry the traffic of a device.</summary>
     /// <param name="device">Whose packets are served. Stays the caller's unless <see cref="TunnelOptions.DisposeDevice"/> is set.</param>
-    /// <param name="dialer">Connects the applications' TCP flows. It must not route back into the device: see <see cref="SocketConfigurator"/>.</param>
+    /// <param name="dialer">
+    /// Connects the applications' TCP flows. It must not route back into the device: see <see cref="SocketConfigurator"/>. Where it is a <see cref="TcpDialer"/> without
+    /// configurators of the application's own, and there is no policy, the tunnel's own thread makes and serves the sockets, in the network namespace of the thread that
+    /// calls this.
+    /// </param>
     /// <param name="packetProxy">Carries the applications' datagrams. Likewise.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <returns>The running tunnel.</returns>

@@ -85,6 +85,7 @@ internal sealed partial class FlowRelay : IThreadPoolWorkItem
         catch (Exception exception)
         {
             // Nothing above is expected to throw; a flow must not stay half alive if it does.
+            await LeaveLoopAsync();
             _context.Report(exception);
             _flow.Reset();
         }

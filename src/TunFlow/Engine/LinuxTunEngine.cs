@@ -12,7 +12,9 @@ namespace TunFlow;
 /// <summary>Serves a Linux TUN by one thread that reads it straight into the stack's memory; what the stack sends goes to the TUN by whichever thread made it.</summary>
 /// <remarks>
 /// The thread waits in epoll, reads until the TUN is empty or a batch is full, and passes the batch to the stack. It ends when the TUN is
-/// closed, the stack is gone, or <see cref="StopInput"/> was called. It runs no user code: relays whose upstreams are plain sockets run here, all others on the thread pool.
+/// closed, the stack is gone, or <see cref="StopInput"/> was called. Relays whose upstreams are plain sockets run here, all others
+/// on the thread pool. The application's dialers, configurators, policy, log and metrics are never called here; what it attaches to the runtime
+/// itself (an EventListener, AppDomain.FirstChanceException) is, as on any thread.
 /// </remarks>
 [SupportedOSPlatform("linux")]
 internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
@@ -30,8 +32,9 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _notWrittenBefore;
     private Thread? _thread;
-    private ulong _tunId;
-    private ulong _closingId;
+    private Registration? _packets;
+    private Registration? _closing;
+    private Registration? _wake;
     private volatile bool _stopping;
 
     public LinuxTunEngine(LinuxTunDevice tun, LwipDevice stack)
@@ -59,9 +62,17 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
 
     public void Start()
     {
-        _events.TryAdd(_descriptor.Handle, PollCalls.EpollIn, _readiness, out _tunId);
-        _events.TryAdd(_descriptor.Closing.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance, out _closingId);
-        _events.TryAdd(_work.Wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance, out _);
+        try
+        {
+            _closing = new Registration(_events, _descriptor.Closing.Handle, PollCalls.EpollIn, Woken.Instance);
+            _packets = new Registration(_events, _descriptor.Handle, PollCalls.EpollIn, _readiness);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The TUN is closed already: the thread sees it and ends in order.
+        }
+
+        _wake = new Registration(_events, _work.Wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance);
         _stack.AttachSink(this);
         _stack.SetLoop(this);
         Thread thread = new(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
@@ -79,6 +90,8 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
         _stack.DetachSink();
         _blocks.Free();
         _tun.ReleaseReader();
+        LeaveTun();
+        _work.End();
         DisposeDescriptors();
     }
 
@@ -107,8 +120,15 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
 
     void IRelayLoop.Post(IThreadPoolWorkItem work) => _work.Post(work);
 
+    private void LeaveTun()
+    {
+        _packets?.Dispose();
+        _closing?.Dispose();
+    }
+
     private void DisposeDescriptors()
     {
+        _wake?.Dispose();
         _events.Dispose();
         _work.Dispose();
     }
@@ -119,7 +139,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
         _work.Claim();
         try
         {
-            while (!_stopping && Serve())
+            while (!_stopping && !_descriptor.IsClosed && Serve())
             {
             }
 
@@ -132,8 +152,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
         }
 
         _stopping = true;
-        _events.Remove(_tunId, _descriptor.Handle);
-        _events.Remove(_closingId, _descriptor.Closing.Handle);
+        LeaveTun();
         _blocks.Free();
         _tun.ReleaseReader();
         if (failure is null)
@@ -160,9 +179,10 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
                 _work.Run();
             }
         }
-        catch (Exception)
+        catch (Exception exception)
         {
             // Without the wait nobody would tell the connections anything any more.
+            _stack.Report(exception);
             _events.Abandon();
         }
     }
@@ -186,7 +206,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
         bool sleeps = !_readiness.IsSet && _work.TrySleep();
         _events.Wait(sleeps);
         _work.Awake();
-        return !_descriptor.IsClosed;
+        return true;
     }
 
     private unsafe int ReadBatch(TfPacket* packets, out TunReadStatus status)

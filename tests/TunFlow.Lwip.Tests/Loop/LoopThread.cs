@@ -8,12 +8,13 @@ namespace TunFlow.Lwip.Tests.Loop;
 internal sealed class LoopThread : IRelayLoop, IEventTarget, IDisposable
 {
     private readonly EventDescriptor _end = new();
+    private readonly Registration _ending;
     private readonly Thread _thread;
     private volatile bool _ended;
 
     public LoopThread()
     {
-        Events.TryAdd(_end.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, this, out _);
+        _ending = new Registration(Events, _end.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, this);
         _thread = new Thread(Run) { IsBackground = true, Name = "loop under test" };
         _thread.Start();
     }
@@ -32,6 +33,7 @@ internal sealed class LoopThread : IRelayLoop, IEventTarget, IDisposable
         _ended = true;
         _end.Set();
         _thread.Join();
+        _ending.Dispose();
         Events.Dispose();
         _end.Dispose();
     }

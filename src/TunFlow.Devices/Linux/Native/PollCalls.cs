@@ -34,6 +34,9 @@ internal static unsafe partial class PollCalls
     [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
     internal static partial int EpollControl(SafeFileHandle epoll, int operation, SafeHandle descriptor, void* interest);
 
+    [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
+    internal static partial int EpollControl(SafeFileHandle epoll, int operation, int descriptor, void* interest);
+
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     internal static partial int EpollWait(SafeFileHandle epoll, void* events, int capacity, int timeoutMilliseconds);
 

@@ -18,6 +18,7 @@ internal static unsafe partial class SocketCalls
     internal const int MessageCloseOnExec = 0x40000000;
     internal const int MessageNoSignal = 0x4000;
     internal const int ControlRights = 1;
+    internal const int MessagePeek = 2;
     internal const int MessageDoNotWait = 0x40;
     internal const int SetFlags = 4;
     internal const int ReadWrite = 2;

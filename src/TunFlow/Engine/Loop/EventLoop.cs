@@ -27,8 +27,8 @@ internal sealed unsafe class EventLoop : IDisposable
         _epoll = new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
-    /// <summary>Adds a descriptor. False once the loop was closed.</summary>
-    public bool TryAdd(SafeHandle descriptor, uint interest, IEventTarget target, out ulong id)
+    /// <summary>Makes a place for a target, whose descriptor is named later. False once the loop was closed.</summary>
+    public bool TryReserve(IEventTarget target, out ulong id)
     {
         lock (_lock)
         {
@@ -44,19 +44,29 @@ internal sealed unsafe class EventLoop : IDisposable
 
             ref Slot slot = ref _slots[index];
             slot.Target = target;
+            // The id 0 is nobody's.
+            if (slot.Generation == 0)
+                slot.Generation = 1;
             id = ((ulong)slot.Generation << 32) | (uint)index;
+            return true;
         }
+    }
 
+    /// <summary>Waits for a target's descriptor from now on; gives its place back on failure.</summary>
+    public void Watch(SafeHandle descriptor, uint interest, ulong id)
+    {
         byte* added = stackalloc byte[EpollInterest.MaxSize];
         EpollInterest.Set(added, interest, id);
-        if (PollCalls.EpollControl(_epoll, PollCalls.EpollAdd, descriptor, added) < 0)
+        try
         {
-            int errno = Errno.Last;
-            Remove(id);
-            throw Errno.Exception(errno, "Cannot wait for a descriptor");
+            if (PollCalls.EpollControl(_epoll, PollCalls.EpollAdd, descriptor, added) < 0)
+                throw Errno.Exception(Errno.Last, "Cannot wait for a descriptor");
         }
-
-        return true;
+        catch
+        {
+            Remove(id);
+            throw;
+        }
     }
 
     /// <summary>Takes nothing any more, if no more than so many targets are left.</summary>
@@ -66,7 +76,7 @@ internal sealed unsafe class EventLoop : IDisposable
             return _closed = _used - _free.Count <= most;
     }
 
-    /// <summary>Takes nothing any more, and tells all that are left that they broke.</summary>
+    /// <summary>Takes nothing any more, and tells all that are left. None of them may throw.</summary>
     public void Abandon()
     {
         IEventTarget[] left;
@@ -93,18 +103,11 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Called after a target left.</summary>
     public Action? Removed { private get => Volatile.Read(ref _removed); set => Volatile.Write(ref _removed, value); }
 
-    /// <summary>Forgets a target whose descriptor stays open.</summary>
-    public void Remove(ulong id, SafeHandle descriptor)
+    /// <summary>Forgets a target whose descriptor may stay open.</summary>
+    public void Remove(ulong id, nint descriptor)
     {
         Remove(id);
-        try
-        {
-            _ = PollCalls.EpollControl(_epoll, PollCalls.EpollDelete, descriptor, null);
-        }
-        catch (ObjectDisposedException)
-        {
-            // Closed meanwhile, and so it left the set by itself.
-        }
+        _ = PollCalls.EpollControl(_epoll, PollCalls.EpollDelete, (int)descriptor, null);
     }
 
     /// <summary>Forgets a target. The descriptor is closed by its owner.</summary>

@@ -9,12 +9,15 @@ namespace TunFlow;
 
 /// <summary>A TCP socket that an <see cref="EventLoop"/> waits for, instead of the runtime's own engine. Its calls continue on the loop's thread.</summary>
 /// <remarks>
-/// Theory of operation. Every call asks the kernel first (MSG_DONTWAIT) and waits for an edge only when it has nothing, or no room. A signal says "look again". <see cref="_maybeReadable"/>
-/// spares the call that would find nothing: it is cleared before a receive and set by an edge, or by a receive that filled its buffer (epoll(7)). Ends and errors are kept as in the connections of
-/// System.Net.Sockets: the kernel tells of an RST once, whoever hears of it first stores it.
+/// Theory of operation. Every call asks the kernel first (MSG_DONTWAIT) and waits for an edge only when it has nothing, or no room. A signal says "look again". <see cref="_readable"/>
+/// spares the call that would find nothing: it is cleared before a receive and set by an edge, or to "perhaps" by a receive that filled its buffer (epoll(7)). Ends and errors are kept as in the
+/// connections of System.Net.Sockets: the kernel tells of an RST once, whoever hears of it first stores it.
 /// </remarks>
 internal sealed partial class LoopConnection : StreamConnection, IEventTarget
 {
+    private const int No = 0;
+    private const int Perhaps = 1;
+    private const int Yes = 2;
     private const uint Interest = PollCalls.EpollIn | PollCalls.EpollUrgent | PollCalls.EpollOut | PollCalls.EpollPeerHangUp | PollCalls.EpollEdge;
     private const uint ReadEvents = PollCalls.EpollIn | PollCalls.EpollPeerHangUp | PollCalls.EpollHangUp | PollCalls.EpollError;
     private const uint WriteEvents = PollCalls.EpollOut | PollCalls.EpollHangUp | PollCalls.EpollError;
@@ -34,16 +37,16 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
     private int _writing;
     private int _readsAborted;
     private int _disposed;
-    private bool _maybeReadable;
+    private int _readable;
     private bool _peerEnded;
     private bool _urgent;
     private volatile bool _readsEnded;
     private volatile bool _writesCompleting;
     private volatile bool _writesCompleted;
 
-    /// <param name="socket">Connected, or connecting. Owned.</param>
+    /// <param name="socket">Not connected yet. Owned.</param>
     /// <param name="remote">Its peer.</param>
-    /// <param name="loop">Waits for it.</param>
+    /// <param name="loop">Waits for it, from <see cref="Watch"/> on.</param>
     /// <param name="scheduler">Where the calls continue.</param>
     public LoopConnection(Socket socket, IPEndPoint remote, EventLoop loop, IRelayLoop scheduler)
     {
@@ -53,11 +56,11 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         RemoteEndPoint = remote;
         _readSignal = new AsyncSignal { Loop = scheduler };
         _writeSignal = new AsyncSignal { Loop = scheduler };
-        IsWatched = loop.TryAdd(_handle, Interest, this, out _id);
+        HasPlace = loop.TryReserve(this, out _id);
     }
 
-    /// <summary>The loop took it. One that has ended takes nothing.</summary>
-    public bool IsWatched { get; }
+    /// <summary>The loop has a place for it. One that has ended has none.</summary>
+    public bool HasPlace { get; }
 
     public override EndPoint? LocalEndPoint => _local ??= FindLocal();
 
@@ -86,7 +89,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
             Volatile.Write(ref _urgent, true);
         if ((events & ReadEvents) != 0)
         {
-            Volatile.Write(ref _maybeReadable, true);
+            Volatile.Write(ref _readable, Yes);
             _readSignal.Set();
         }
 
@@ -95,6 +98,9 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
     }
 
     void IEventTarget.OnAbandoned() => Abort();
+
+    /// <summary>To be called once the socket is connected or connecting; one that is neither hangs up at once.</summary>
+    public void Watch() => _loop.Watch(_handle, Interest, _id);
 
     /// <summary>Waits for the end of a connect that is under way.</summary>
     public async ValueTask ConnectedAsync(CancellationToken cancellationToken)
@@ -199,29 +205,45 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (HasNoMoreReads)
             return 0;
-        if (!Volatile.Read(ref _maybeReadable) && !Volatile.Read(ref _peerEnded) && Volatile.Read(ref _fault) is null)
+        int readable = Volatile.Read(ref _readable);
+        if (readable == No && !Volatile.Read(ref _peerEnded) && Volatile.Read(ref _fault) is null)
             return -1;
         if (buffer.IsEmpty)
-            return 0;
-        Volatile.Write(ref _maybeReadable, false);
+            return readable == Perhaps && !HasData() ? -1 : 0;
+        Volatile.Write(ref _readable, No);
         int read = Receive(buffer);
         // What came before an error is still there, also when a write was told of it.
         if (read <= 0)
             ThrowIfFaulted();
         if (read == buffer.Length || Volatile.Read(ref _urgent))
-            Volatile.Write(ref _maybeReadable, true);
+            Interlocked.CompareExchange(ref _readable, Perhaps, No);
         if (read == 0)
             EndOfReads();
         return read;
     }
 
-    private unsafe int Receive(Span<byte> buffer)
+    /// <summary>Asks the socket: the read that filled its buffer may have been the last. Whoever waits without a buffer is not to take one for nothing.</summary>
+    private bool HasData()
+    {
+        Volatile.Write(ref _readable, No);
+        Span<byte> first = stackalloc byte[1];
+        if (Receive(first, SocketCalls.MessagePeek) >= 0)
+        {
+            Volatile.Write(ref _readable, Yes);
+            return true;
+        }
+
+        ThrowIfFaulted();
+        return false;
+    }
+
+    private unsafe int Receive(Span<byte> buffer, int flags = 0)
     {
         while (true)
         {
             nint result;
             fixed (byte* data = buffer)
-                result = SocketCalls.Receive(_handle, data, (nuint)buffer.Length, SocketCalls.MessageDoNotWait);
+                result = SocketCalls.Receive(_handle, data, (nuint)buffer.Length, SocketCalls.MessageDoNotWait | flags);
             if (result >= 0)
                 return (int)result;
             int errno = Errno.Last;

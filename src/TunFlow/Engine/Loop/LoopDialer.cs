@@ -22,15 +22,16 @@ internal static class LoopDialer
         try
         {
             socket = tcp.CreateSocket(target);
-            bool connected = Connect(socket, target);
             connection = new LoopConnection(socket, target, loop, scheduler);
-            if (!connection.IsWatched)
+            if (!connection.HasPlace)
             {
                 // The loop has just ended.
                 connection.Abort();
                 return await tcp.DialStreamAsync(target, cancellationToken).ConfigureAwait(false);
             }
 
+            bool connected = Connect(socket, target);
+            connection.Watch();
             if (!connected)
                 await connection.ConnectedAsync(cancellationToken).ConfigureAwait(false);
             return connection;
