@@ -8,6 +8,8 @@ namespace TunFlow.Lwip;
 /// <summary>What relays and sessions share: the user's objects, the options, and where things are counted.</summary>
 internal sealed class DeviceContext
 {
+    private IRelayLoop? _loop;
+
     public DeviceContext(IStreamDialer dialer, IPacketProxy packetProxy, LwipDeviceOptions options)
     {
         Upstreams = new Upstreams(dialer, packetProxy);
@@ -31,6 +33,9 @@ internal sealed class DeviceContext
     public ILogger Log { get; }
 
     public DeviceCounters Counters { get; } = new();
+
+    /// <summary>Carries relays whose upstreams it can connect itself; null where there is none.</summary>
+    public IRelayLoop? Loop { get => Volatile.Read(ref _loop); set => Volatile.Write(ref _loop, value); }
 
     /// <summary>Set once the device can be asked for its statistics, before the first flow.</summary>
     public MeterOwner? Metrics { get; set; }
@@ -78,12 +83,22 @@ internal sealed class DeviceContext
         }
     }
 
-    /// <summary>Records a dial's duration. A meter's listeners are user code, and run here.</summary>
-    public void RecordDial(TimeSpan duration)
+    /// <summary>Records a dial's duration. A meter's listeners are user code, and run here; a loop's thread leaves them to the thread pool.</summary>
+    public void RecordDial(TimeSpan duration, bool onLoop)
+    {
+        if (Metrics is not { Metrics.ListensToDials: true } metrics)
+            return;
+        if (onLoop)
+            ThreadPool.UnsafeQueueUserWorkItem(static dial => dial.Context.Record(dial.Metrics, dial.Duration), (Context: this, Metrics: metrics, Duration: duration), preferLocal: false);
+        else
+            Record(metrics, duration);
+    }
+
+    private void Record(MeterOwner metrics, TimeSpan duration)
     {
         try
         {
-            Metrics?.Metrics.Dialled(duration);
+            metrics.Metrics.Dialled(duration);
         }
         catch (Exception exception)
         {

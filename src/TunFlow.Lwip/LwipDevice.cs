@@ -86,6 +86,12 @@ public sealed partial class LwipDevice : IBatchIPDevice, IStackOwner
         pusher.Drain();
     }
 
+    /// <summary>Flows from now on are carried by a loop as far as it can dial for them; null: by the thread pool.</summary>
+    internal void SetLoop(IRelayLoop? loop) => _context.Loop = loop;
+
+    /// <summary>Counts and logs what nobody expected.</summary>
+    internal void Report(Exception exception) => _context.Report(exception);
+
     /// <summary>Output waits for reads again, or for the next sink. The sink isn't called any more once this returns.</summary>
     internal void DetachSink()
     {

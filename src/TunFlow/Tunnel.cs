@@ -46,7 +46,11 @@ public sealed partial class Tunnel : IAsyncDisposable
 
     /// <summary>Starts to carry the traffic of a device.</summary>
     /// <param name="device">Whose packets are served. Stays the caller's unless <see cref="TunnelOptions.DisposeDevice"/> is set.</param>
-    /// <param name="dialer">Connects the applications' TCP flows. It must not route back into the device: see <see cref="SocketConfigurator"/>.</param>
+    /// <param name="dialer">
+    /// Connects the applications' TCP flows. It must not route back into the device: see <see cref="SocketConfigurator"/>. Where it is a <see cref="TcpDialer"/> without
+    /// configurators of the application's own, and there is no policy, the tunnel's own thread makes and serves the sockets, in the network namespace of the thread that
+    /// calls this.
+    /// </param>
     /// <param name="packetProxy">Carries the applications' datagrams. Likewise.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <returns>The running tunnel.</returns>
@@ -58,18 +62,20 @@ public sealed partial class Tunnel : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(device);
         options ??= new TunnelOptions();
         LwipDevice stack = new(dialer, packetProxy, options.Stack with { Mtu = device.Mtu, ReadOffloads = OffloadsOf(device) });
+        IPacketEngine? engine = null;
         try
         {
             ILogger log = CreateLog(stack, options);
-            IPacketEngine engine = CreateEngine(device, stack);
+            engine = CreateEngine(device, stack);
             Tunnel tunnel = new(device, stack, log, engine, options);
             engine.Start();
             TunnelLog.Started(log, device.GetType(), stack.Mtu);
             _ = tunnel.FollowAsync(engine);
             return tunnel;
         }
-        catch
+        catch (Exception exception)
         {
+            engine?.Fail(exception);
             // No descriptor or thread left: the stack goes back, too. Nothing of it runs yet, so its end needs no waiting.
             _ = stack.DisposeAsync().AsTask();
             throw;

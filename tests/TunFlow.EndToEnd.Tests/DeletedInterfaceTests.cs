@@ -16,15 +16,16 @@ public sealed class DeletedInterfaceTests
     [OneTimeSetUp]
     public void Check() => Requirements.Check();
 
-    [Test]
+    [TestCase(false)]
+    [TestCase(true)]
     [AcceptanceRow(7)]
-    public async Task Tunnel_ends_at_once_and_does_not_spin()
+    public async Task Tunnel_ends_at_once_and_does_not_spin(bool general)
     {
         using SinkServer server = new();
         double fastest = double.MaxValue;
         // How soon a thread gets a processor is the machine's affair: the best of three.
         for (int i = 0; i < 3 && fastest >= 100; i++)
-            fastest = Math.Min(fastest, await TimeEndAsync(server));
+            fastest = Math.Min(fastest, await TimeEndAsync(server, general));
         TestContext.Out.WriteLine($"the tunnel ended {fastest:F1} ms after ip said that the interface was deleted");
         Assert.That(fastest, Is.LessThan(100));
     }
@@ -55,9 +56,9 @@ public sealed class DeletedInterfaceTests
     }
 
     /// <returns>Milliseconds from the deletion of the interface to the end of the tunnel.</returns>
-    private static async Task<double> TimeEndAsync(SinkServer server)
+    private static async Task<double> TimeEndAsync(SinkServer server, bool general)
     {
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port));
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port, general));
         long ended = 0;
         Task completion = tunnel.Tunnel.Completion.ContinueWith(
             _ => Volatile.Write(ref ended, Stopwatch.GetTimestamp()), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

@@ -8,8 +8,9 @@ using TunFlow.Network;
 namespace TunFlow.EndToEnd.Tests;
 
 /// <summary>Flows of real sockets in a namespace, seen from inside the tunnel's process.</summary>
-[TestFixture]
-public sealed class FlowTests
+[TestFixture(false)]
+[TestFixture(true)]
+public sealed class FlowTests(bool general)
 {
     private static readonly IPEndPoint s_anywhere = new(IPAddress.Parse("198.51.100.7"), 80);
 
@@ -46,7 +47,7 @@ public sealed class FlowTests
     public async Task Server_that_never_reads_disturbs_no_other()
     {
         using Socket listener = Listen(out int port);
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(port));
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(port, general));
         using Socket stuck = await tunnel.Application.ConnectAsync(s_anywhere);
         using Socket silent = await listener.AcceptAsync().WaitAsync(Tool.DefaultTimeout);
         await FillAsync(stuck);
@@ -71,7 +72,7 @@ public sealed class FlowTests
     {
         const int count = 1000;
         using Socket listener = Listen(out int port);
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(port));
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(port, general));
         // The first connection starts threads and pools that stay.
         await OpenAndCloseAsync(tunnel, listener, 20);
         await SettleAsync(tunnel, TimeSpan.FromSeconds(10), int.MaxValue, long.MaxValue);

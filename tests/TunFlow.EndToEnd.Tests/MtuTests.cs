@@ -8,8 +8,9 @@ using TunFlow.Testing;
 namespace TunFlow.EndToEnd.Tests;
 
 /// <summary>MTUs from the smallest to the largest, set while the tunnel runs.</summary>
-[TestFixture]
-public sealed class MtuTests
+[TestFixture(false)]
+[TestFixture(true)]
+public sealed class MtuTests(bool general)
 {
     private const int Size = 3_000_000;
     private const string Address4 = "198.51.100.7";
@@ -44,7 +45,7 @@ public sealed class MtuTests
     {
         byte[] content = TestData.Create(Size);
         using HttpServer server = new(Listen(), content);
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port));
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port, general));
         foreach (int mtu in (int[])[1500, 576, 1280, 1420, 9000, 65_535, 1500])
         {
             tunnel.SetMtu(mtu);
@@ -65,7 +66,7 @@ public sealed class MtuTests
     {
         byte[] content = TestData.Create(Size * 4);
         using HttpServer server = new(Listen(), content);
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port));
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port, general));
         Task<ToolResult>[] transfers = [.. Enumerable.Range(0, 4).Select(i => tunnel.Application.RunAsync("sh", "-c", $"curl -sS -g --limit-rate 8M {Url(i % 2 == 0 ? Address4 : Address6)} | sha256sum"))];
         while (tunnel.Statistics.StreamBytesDown < Size)
             await Task.Delay(10);

@@ -9,9 +9,10 @@ using TunFlow.Testing;
 namespace TunFlow.EndToEnd.Tests;
 
 /// <summary>Applications that stop reading hold up their own flow and a bounded amount of memory.</summary>
-[TestFixture]
+[TestFixture(false)]
+[TestFixture(true)]
 [Category("Campaign")]
-public sealed class SlowReaderTests
+public sealed class SlowReaderTests(bool general)
 {
     private const int Size = 10_000_000;
     private const int SendBuffer = 128 * 1024;
@@ -35,7 +36,7 @@ public sealed class SlowReaderTests
         string hash = TestData.Hash(content);
         using SourceServer server = new(content);
         LwipDeviceOptions options = new() { SendBuffer = SendBuffer, MaxNativeBytes = budget };
-        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port), options);
+        await using InProcessTunnel tunnel = InProcessTunnel.Start(InProcessTunnel.ToLoopback(server.Port, general), options);
         double full = await ReadAllAsync(await ConnectAsync(tunnel, count), hash);
 
         List<Socket> sockets = await ConnectAsync(tunnel, count);

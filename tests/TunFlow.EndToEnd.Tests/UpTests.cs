@@ -25,6 +25,7 @@ public sealed class UpTests
     [TestCase(15)]
     public async Task Signal_ends_it_with_success_and_nothing_stays(int signal)
     {
+        Requirements.CheckSignal(signal);
         string[] options =
         [
             "--tun", "tf0", "--address", "192.0.2.1/24", "--address", "2001:db8::1/64", "--route", "198.51.100.0/24",

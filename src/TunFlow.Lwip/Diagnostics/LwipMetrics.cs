@@ -40,6 +40,9 @@ internal sealed class LwipMetrics : IDisposable
         }
     }
 
+    /// <summary>Whether anybody wants to know of dials.</summary>
+    public bool ListensToDials => _dialDuration.Enabled;
+
     /// <summary>Notes a successful dial.</summary>
     public void Dialled(TimeSpan duration) => _dialDuration.Record(duration.TotalSeconds);
 

@@ -26,7 +26,16 @@ internal sealed partial class FlowRelay
                 IStreamDialer dialer = chosen ?? NoteAttempt(limit, out attempt);
                 Interlocked.Increment(ref _context.Counters.Dials);
                 long started = _context.Options.TimeProvider.GetTimestamp();
-                dial = dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
+                if (_loop is { } loop && loop.CanDial(dialer, _flow.Destination))
+                {
+                    dial = loop.DialAsync(dialer, _flow.Destination, limit.Ended);
+                }
+                else
+                {
+                    await LeaveLoopAsync();
+                    dial = dialer.DialStreamAsync(_flow.Destination, limit.Token).AsTask();
+                }
+
                 // A dialer may ignore its token; the application's wait must not depend on that.
                 StreamConnection upstream = await dial.WaitAsync(limit.Ended).ConfigureAwait(false)
                     ?? throw new InvalidOperationException("The dialer returned no connection.");
@@ -34,7 +43,7 @@ internal sealed partial class FlowRelay
                 {
                     TakeOver(upstream);
                     Interlocked.Increment(ref _context.Counters.DialsSucceeded);
-                    _context.RecordDial(_context.Options.TimeProvider.GetElapsedTime(started));
+                    _context.RecordDial(_context.Options.TimeProvider.GetElapsedTime(started), onLoop: _loop is not null);
                     return true;
                 }
 
@@ -43,6 +52,8 @@ internal sealed partial class FlowRelay
             }
             catch (Exception exception)
             {
+                // A log may be told.
+                await LeaveLoopAsync();
                 _context.Abandon(dial);
                 if (attempt is not { IsReplaced: true } || _flow.IsClosed)
                 {

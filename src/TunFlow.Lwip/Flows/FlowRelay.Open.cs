@@ -88,6 +88,7 @@ internal sealed partial class FlowRelay
             if (_flow.IsClosed)
                 return false;
             Interlocked.Increment(ref _context.Counters.Dials);
+            await LeaveLoopAsync();
             Refuse(exception, timedOut: true);
             return false;
         }

@@ -20,7 +20,7 @@ namespace TunFlow.Lwip;
 /// the dial succeeded after everybody stopped waiting, by <see cref="DeviceContext.Abandon"/>.</para>
 /// <para>User code (dialer, stream) runs on thread-pool threads, never under the stack's lock; whatever it throws ends this flow only.</para>
 /// </remarks>
-internal sealed partial class FlowRelay
+internal sealed partial class FlowRelay : IThreadPoolWorkItem
 {
     /// <summary>For answers in flight when writing failed, and for pending calls of an aborted upstream to return.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -65,8 +65,13 @@ internal sealed partial class FlowRelay
         flow.Linger = context.Options.LingerTimeout;
         flow.Relay = relay;
         flow.Broken = relay.OnBroken;
-        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), relay, preferLocal: false);
+        if (relay.TryEnterLoop())
+            relay._loop!.Post(relay);
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(relay, preferLocal: false);
     }
+
+    void IThreadPoolWorkItem.Execute() => _ = RunAsync();
 
     private async Task RunAsync()
     {
@@ -80,6 +85,7 @@ internal sealed partial class FlowRelay
         catch (Exception exception)
         {
             // Nothing above is expected to throw; a flow must not stay half alive if it does.
+            await LeaveLoopAsync();
             _context.Report(exception);
             _flow.Reset();
         }

@@ -59,6 +59,16 @@ internal sealed partial class LwipFlow : StreamConnection, IStackEndpoint
     /// <summary>Who relays it, once somebody does.</summary>
     public FlowRelay? Relay { get; set; }
 
+    /// <summary>Where those who wait for this flow continue; null for the thread pool.</summary>
+    public IRelayLoop? Loop
+    {
+        set
+        {
+            _readSignal.Loop = value;
+            _writeSignal.Loop = value;
+        }
+    }
+
     /// <summary>Told of a flow that ended by anything but an orderly end. Runs on the thread that entered the stack: it must only queue work.</summary>
     public Action<LwipFlow>? Broken { get; set; }
 

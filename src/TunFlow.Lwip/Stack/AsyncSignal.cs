@@ -7,20 +7,25 @@ namespace TunFlow.Lwip;
 /// <code>
 ///            Set                WaitAsync (completes at once)
 ///   Idle ---------> Signaled ---------> Idle
-///   Idle --WaitAsync--> Waiting --Set | cancel--> Idle (the waiter continues on the thread pool)
+///   Idle --WaitAsync--> Waiting --Set | cancel--> Idle (the waiter continues on the thread pool, or on its loop)
 /// </code>
 /// A signal says "look again", never "there is something": whoever waits checks the state it waits for in a loop. Signals that come
 /// while nobody waits are merged into one. Continuations never run inside <see cref="Set"/>, whose caller may be about to touch the stack again.
 /// </remarks>
-internal sealed class AsyncSignal : IValueTaskSource
+internal sealed class AsyncSignal : IValueTaskSource, IThreadPoolWorkItem
 {
     private const int Idle = 0;
     private const int Signaled = 1;
     private const int Waiting = 2;
 
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core;
     private CancellationTokenRegistration _registration;
+    private OperationCanceledException? _cancelled;
+    private IRelayLoop? _waitersLoop;
     private int _state;
+
+    /// <summary>Where waiters continue; null for the thread pool. Counts from the next wait on.</summary>
+    public IRelayLoop? Loop { get; set; }
 
     /// <summary>Lets the waiter go, or the next one.</summary>
     public void Set()
@@ -37,7 +42,7 @@ internal sealed class AsyncSignal : IValueTaskSource
             }
             else if (Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting)
             {
-                _core.SetResult(true);
+                Continue();
                 return;
             }
         }
@@ -52,6 +57,10 @@ internal sealed class AsyncSignal : IValueTaskSource
             return ValueTask.FromCanceled(cancellationToken);
 
         _core.Reset();
+        // Read back by whoever takes the state from Waiting.
+        _waitersLoop = Loop;
+        _cancelled = null;
+        _core.RunContinuationsAsynchronously = _waitersLoop is null;
         short version = _core.Version;
         if (Interlocked.CompareExchange(ref _state, Waiting, Idle) != Idle)
         {
@@ -68,7 +77,28 @@ internal sealed class AsyncSignal : IValueTaskSource
     private void Cancel(CancellationToken token)
     {
         if (Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting)
-            _core.SetException(new OperationCanceledException(token));
+        {
+            _cancelled = new OperationCanceledException(token);
+            Continue();
+        }
+    }
+
+    private void Continue()
+    {
+        if (_waitersLoop is { } loop)
+            loop.Post(this);
+        else
+            Complete();
+    }
+
+    void IThreadPoolWorkItem.Execute() => Complete();
+
+    private void Complete()
+    {
+        if (_cancelled is { } cancelled)
+            _core.SetException(cancelled);
+        else
+            _core.SetResult(true);
     }
 
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);

@@ -40,7 +40,7 @@ public static class SocketConfigurators
                 throw new ArgumentException($"An interface name has at most {LinuxInterfaceNameSize - 1} bytes.", nameof(name));
             }
 
-            return (socket, _) => socket.SetRawSocketOption(LinuxSolSocket, LinuxSoBindToDevice, value);
+            return new SocketOption(LinuxSolSocket, LinuxSoBindToDevice, value).Set;
         }
 
         if (OperatingSystem.IsWindows())
@@ -67,8 +67,7 @@ public static class SocketConfigurators
             throw new PlatformNotSupportedException("Socket marks exist on Linux only.");
         }
 
-        byte[] value = BitConverter.GetBytes(mark);
-        return (socket, _) => socket.SetRawSocketOption(LinuxSolSocket, LinuxSoMark, value);
+        return new SocketOption(LinuxSolSocket, LinuxSoMark, BitConverter.GetBytes(mark)).Set;
     }
 
     /// <summary>Calls several configurators in order; the first exception ends the row.</summary>
@@ -83,6 +82,23 @@ public static class SocketConfigurators
         }
 
         return all;
+    }
+
+    /// <summary>Whether nothing but this class's own code runs.</summary>
+    internal static bool IsOwn(SocketConfigurator? configurator)
+    {
+        if (configurator is not null)
+        {
+            foreach (SocketConfigurator one in Delegate.EnumerateInvocationList(configurator))
+            {
+                if (one.Target is not SocketOption)
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
     }
 
     private static void BindByIndex(Socket socket, string name, int ipv4Option, int ipv6Option, bool ipv4IndexBigEndian)

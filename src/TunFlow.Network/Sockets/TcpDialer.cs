@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 
@@ -6,7 +7,7 @@ namespace TunFlow.Network;
 /// <summary>Dials TCP connections with the system's sockets.</summary>
 /// <remarks>Immutable; any number of threads may dial at a time. A <see cref="DnsEndPoint"/> is resolved by the system, and its addresses, of both families, are tried in the order the system gives (RFC 6724). The configurator doesn't reach the system's resolver: a VPN client dials addresses, or names through <see cref="HappyEyeballsStreamDialer"/> with a resolver of its own.</remarks>
 /// <param name="configurator">Prepares each socket before it is connected; null for the system's own choice of the way out.</param>
-public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer
+public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStreamDialer, ISocketDialer
 {
     private const int KeepAliveProbes = 4;
     private static readonly TimeSpan s_keepAliveInterval = TimeSpan.FromSeconds(15);
@@ -106,9 +107,7 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
         Socket? socket = null;
         try
         {
-            socket = new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = NoDelay };
-            SetKeepAlive(socket);
-            configurator?.Invoke(socket, remote);
+            socket = CreateSocket(remote);
             await socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
             // What has no address of its own is answered by whom the system chooses.
             bool isKnown = !remote.Address.Equals(IPAddress.Any) && !remote.Address.Equals(IPAddress.IPv6Any);
@@ -122,12 +121,43 @@ public sealed class TcpDialer(SocketConfigurator? configurator = null) : IStream
                 throw new OperationCanceledException(exception.Message, exception, cancellationToken);
             }
 
-            // A kernel without the address family has no way to any address of it.
-            NetworkError error = exception is SocketException { SocketErrorCode: SocketError.AddressFamilyNotSupported }
-                ? NetworkError.NetworkUnreachable
-                : NetworkErrors.Classify(exception);
-            throw new NetworkException(error, $"Connecting to {remote} failed: {exception.Message}", exception);
+            throw Failed(remote, exception);
         }
+    }
+
+    bool ISocketDialer.TryGetTarget(IPEndPoint remote, [NotNullWhen(true)] out TcpDialer? dialer, [NotNullWhen(true)] out IPEndPoint? target)
+    {
+        dialer = this;
+        target = SocketEndPoints.Unmap(remote);
+        return SocketConfigurators.IsOwn(configurator);
+    }
+
+    /// <summary>A socket with all that is set before it is connected. Blocking.</summary>
+    internal Socket CreateSocket(IPEndPoint remote)
+    {
+        Socket socket = new(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.NoDelay = NoDelay;
+            SetKeepAlive(socket);
+            configurator?.Invoke(socket, remote);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What to throw for a failure to connect.</summary>
+    internal static NetworkException Failed(IPEndPoint remote, Exception exception)
+    {
+        // A kernel without the address family has no way to any address of it.
+        NetworkError error = exception is SocketException { SocketErrorCode: SocketError.AddressFamilyNotSupported }
+            ? NetworkError.NetworkUnreachable
+            : NetworkErrors.Classify(exception);
+        return new NetworkException(error, $"Connecting to {remote} failed: {exception.Message}", exception);
     }
 
     private void SetKeepAlive(Socket socket)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.Versioning;
 using TunFlow.Devices;
 using TunFlow.Devices.Linux;
@@ -10,11 +11,13 @@ namespace TunFlow;
 
 /// <summary>Serves a Linux TUN by one thread that reads it straight into the stack's memory; what the stack sends goes to the TUN by whichever thread made it.</summary>
 /// <remarks>
-/// The thread waits in poll, reads until the TUN is empty or a batch is full, and passes the batch to the stack. It ends when the TUN is
-/// closed, the stack is gone, or <see cref="StopInput"/> was called. It runs no user code: relays are woken on the thread pool.
+/// The thread waits in epoll, reads until the TUN is empty or a batch is full, and passes the batch to the stack. It ends when the TUN is
+/// closed, the stack is gone, or <see cref="StopInput"/> was called. Relays whose upstreams are plain sockets run here, all others
+/// on the thread pool. The application's dialers, configurators, policy, log and metrics are never called here; what it attaches to the runtime
+/// itself (an EventListener, AppDomain.FirstChanceException) is, as on any thread.
 /// </remarks>
 [SupportedOSPlatform("linux")]
-internal sealed partial class LinuxTunEngine : IPacketEngine
+internal sealed partial class LinuxTunEngine : IPacketEngine, IRelayLoop
 {
     private const int MostPackets = 64;
     private const int LongestBatch = 256 * 1024;
@@ -23,10 +26,15 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     private readonly TunDescriptor _descriptor;
     private readonly LwipDevice _stack;
     private readonly InputBlocks _blocks;
-    private readonly EventDescriptor _stop = new();
+    private readonly EventLoop _events = new();
+    private readonly WorkQueue _work = new();
+    private readonly Readiness _readiness = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _notWrittenBefore;
     private Thread? _thread;
+    private Registration? _packets;
+    private Registration? _closing;
+    private Registration? _wake;
     private volatile bool _stopping;
 
     public LinuxTunEngine(LinuxTunDevice tun, LwipDevice stack)
@@ -43,7 +51,7 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         }
         catch
         {
-            _stop.Dispose();
+            DisposeDescriptors();
             throw;
         }
     }
@@ -54,9 +62,21 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
 
     public void Start()
     {
+        try
+        {
+            _closing = new Registration(_events, _descriptor.Closing.Handle, PollCalls.EpollIn, Woken.Instance);
+            _packets = new Registration(_events, _descriptor.Handle, PollCalls.EpollIn, _readiness);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The TUN is closed already: the thread sees it and ends in order.
+        }
+
+        _wake = new Registration(_events, _work.Wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, Woken.Instance);
         _stack.AttachSink(this);
+        _stack.SetLoop(this);
         Thread thread = new(Run) { IsBackground = true, Name = $"TunFlow {_tun.Name}" };
-        thread.Start();
+        thread.UnsafeStart();
         _thread = thread;
     }
 
@@ -64,38 +84,62 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
     {
         if (_thread is { IsAlive: true } || !_completion.TrySetException(exception))
             return;
+        // Whoever called knows why already.
+        _ = _completion.Task.Exception;
+        _stack.SetLoop(null);
         _stack.DetachSink();
         _blocks.Free();
         _tun.ReleaseReader();
+        LeaveTun();
+        _work.End();
+        DisposeDescriptors();
     }
 
     public void StopInput()
     {
         _stopping = true;
-        _stop.Set();
+        _work.Wake.Set();
     }
 
     public async ValueTask DetachAsync()
     {
+        _stack.SetLoop(null);
         StopInput();
         await StopAsync().ConfigureAwait(false);
         _stack.DetachSink();
     }
 
-    public async ValueTask StopAsync()
-    {
-        // The stack's last packets were pushed by its disposal. Only the thread is left, and it never waits for anything but poll.
+    public async ValueTask StopAsync() =>
+        // The thread has let go of the TUN then. It goes on for the connections that it waits for, each until its end.
         await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _thread?.Join();
-        _stop.Dispose();
+
+    bool IRelayLoop.CanDial(IStreamDialer dialer, IPEndPoint remote) => !_stopping && LoopDialer.CanDial(dialer, remote);
+
+    Task<StreamConnection> IRelayLoop.DialAsync(IStreamDialer dialer, IPEndPoint remote, CancellationToken cancellationToken) =>
+        LoopDialer.DialAsync(dialer, remote, _events, this, cancellationToken);
+
+    void IRelayLoop.Post(IThreadPoolWorkItem work) => _work.Post(work);
+
+    private void LeaveTun()
+    {
+        _packets?.Dispose();
+        _closing?.Dispose();
+    }
+
+    private void DisposeDescriptors()
+    {
+        _wake?.Dispose();
+        _events.Dispose();
+        _work.Dispose();
     }
 
     private void Run()
     {
         Exception? failure = null;
+        _work.Claim();
         try
         {
-            while (!_stopping && Serve())
+            while (!_stopping && !_descriptor.IsClosed && Serve())
             {
             }
 
@@ -106,28 +150,63 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
             // A thread of ours must not take the process down; whoever awaits the tunnel gets to know.
             failure = exception;
         }
-        finally
-        {
-            _blocks.Free();
-            _tun.ReleaseReader();
-        }
 
+        _stopping = true;
+        LeaveTun();
+        _blocks.Free();
+        _tun.ReleaseReader();
         if (failure is null)
             _completion.TrySetResult();
         else
             _completion.TrySetException(failure);
+        ServeConnections();
+        _work.End();
+        DisposeDescriptors();
     }
 
-    /// <summary>One batch, or one wait. False at the end.</summary>
+    /// <summary>The TUN is gone, or another's; flows that were begun here go on.</summary>
+    private void ServeConnections()
+    {
+        const int own = 1;
+        _events.Removed = _work.Wake.Set;
+        try
+        {
+            _work.Run();
+            while (!_events.TryClose(own))
+            {
+                _events.Wait(block: _work.TrySleep());
+                _work.Awake();
+                _work.Run();
+            }
+        }
+        catch (Exception exception)
+        {
+            // Without the wait nobody would tell the connections anything any more.
+            _stack.Report(exception);
+            _events.Abandon();
+        }
+    }
+
+    /// <summary>One batch of packets, what it woke, and a look at what else is there, or a wait for it. False at the end.</summary>
     private unsafe bool Serve()
     {
-        TfPacket* packets = stackalloc TfPacket[MostPackets];
-        int count = ReadBatch(packets, out TunReadStatus status);
-        if (count > 0 && !_stack.Input(packets, count))
-            return false;
-        if (status == TunReadStatus.WouldBlock)
-            return (_descriptor.Wait(_stop, Timeout.InfiniteTimeSpan) & (TunWaitResult.Closed | TunWaitResult.Event)) == 0;
-        return status != TunReadStatus.Closed;
+        if (_readiness.IsSet)
+        {
+            TfPacket* packets = stackalloc TfPacket[MostPackets];
+            int count = ReadBatch(packets, out TunReadStatus status);
+            if (count > 0 && !_stack.Input(packets, count))
+                return false;
+            if (status == TunReadStatus.Closed)
+                return false;
+            if (status == TunReadStatus.WouldBlock)
+                _readiness.Clear();
+        }
+
+        _work.Run();
+        bool sleeps = !_readiness.IsSet && _work.TrySleep();
+        _events.Wait(sleeps);
+        _work.Awake();
+        return true;
     }
 
     private unsafe int ReadBatch(TfPacket* packets, out TunReadStatus status)
@@ -171,5 +250,25 @@ internal sealed partial class LinuxTunEngine : IPacketEngine
         if (TunDescriptor.IsEnd(errno))
             return null;
         return new NetworkException(Errno.Classify(errno), $"Reading from the TUN '{_tun.Name}' failed: {Errno.Describe(errno)}.", errno);
+    }
+
+    /// <summary>There may be packets.</summary>
+    private sealed class Readiness : IEventTarget
+    {
+        public bool IsSet { get; private set; }
+
+        public void Clear() => IsSet = false;
+
+        public void OnEvents(uint events) => IsSet = true;
+    }
+
+    /// <summary>Only ends the wait.</summary>
+    private sealed class Woken : IEventTarget
+    {
+        public static readonly Woken Instance = new();
+
+        public void OnEvents(uint events)
+        {
+        }
     }
 }

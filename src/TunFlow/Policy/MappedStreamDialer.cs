@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using TunFlow.Network;
 
@@ -6,8 +7,15 @@ namespace TunFlow.Policy;
 /// <summary>
 /// Applies an <see cref="EndPointMap"/> in front of a dialer. What the map forbids is refused like a closed port.
 /// </summary>
-internal sealed class MappedStreamDialer(IStreamDialer inner, EndPointMap map) : IStreamDialer
+internal sealed class MappedStreamDialer(IStreamDialer inner, EndPointMap map) : IStreamDialer, ISocketDialer
 {
+    bool ISocketDialer.TryGetTarget(IPEndPoint remote, [NotNullWhen(true)] out TcpDialer? dialer, [NotNullWhen(true)] out IPEndPoint? target)
+    {
+        dialer = null;
+        target = null;
+        return inner is ISocketDialer sockets && map.Translate(remote, out _) is { } translated && sockets.TryGetTarget(translated, out dialer, out target);
+    }
+
     public ValueTask<StreamConnection> DialStreamAsync(EndPoint remote, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(remote);

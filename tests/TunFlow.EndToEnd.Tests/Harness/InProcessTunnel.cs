@@ -48,9 +48,10 @@ internal sealed class InProcessTunnel : IAsyncDisposable
         }
     }
 
-    /// <summary>Dials the system's sockets, but the given port of the loopback instead of what was asked for.</summary>
-    internal static IStreamDialer ToLoopback(int port) =>
-        StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken));
+    /// <summary>Dials the given port of the loopback instead of what was asked for: by the engine's own sockets, or by the system's as any application's dialer would (the general path).</summary>
+    internal static IStreamDialer ToLoopback(int port, bool general = false) => general
+        ? StreamDialer.FromFunc((_, cancellationToken) => new TcpDialer().DialStreamAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken))
+        : new LoopbackDialer(port);
 
     /// <summary>Sets the MTU on both sides while the tunnel runs.</summary>
     internal void SetMtu(int mtu)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 
 namespace TunFlow.EndToEnd.Tests.Harness;
@@ -38,6 +39,17 @@ internal static class Requirements
         if (!File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "tunflow-launch")))
             Assert.Ignore("tunflow-launch was not built");
     }
+
+    /// <summary>Under nohup, for example, a signal is ignored, and the runtime leaves it so, as it should.</summary>
+    internal static void CheckSignal(int signal)
+    {
+        if ((IgnoredSignals(File.ReadAllText("/proc/self/status")) & (1UL << (signal - 1))) != 0)
+            Assert.Ignore($"whoever started the tests has signal {signal} ignored");
+    }
+
+    /// <summary>From the text of /proc/PID/status; bit n - 1 is signal n.</summary>
+    internal static ulong IgnoredSignals(string status) => ulong.Parse(
+        status.Split('\n').Single(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     internal static string? Find(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin")

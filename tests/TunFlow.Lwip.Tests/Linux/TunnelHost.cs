@@ -32,10 +32,7 @@ internal sealed class TunnelHost : IAsyncDisposable
         NetworkNamespace room = NetworkNamespace.CreateOrSkip();
         LinuxTunDevice tun = room.Run(() =>
         {
-            LinuxTunDevice device = LinuxTunDevice.Create(new LinuxTunOptions { Name = "tft0", Mtu = 1500, Offloads = offloads });
-            device.BringUp();
-            device.AddAddress(IPAddress.Parse("10.9.0.1"), 24);
-            device.AddAddress(IPAddress.Parse("fd09::1"), 64);
+            LinuxTunDevice device = Create("tft0", offloads);
             device.AddRoute(IPNetwork.Parse("0.0.0.0/0"));
             device.AddRoute(IPNetwork.Parse("::/0"));
             return device;
@@ -44,6 +41,9 @@ internal sealed class TunnelHost : IAsyncDisposable
         tunnel.Stack.FlowHandler = flowHandler;
         return new TunnelHost(room, tun, tunnel);
     }
+
+    /// <summary>Another TUN of the same addresses, without routes.</summary>
+    public LinuxTunDevice CreateTun(string name) => Room.Run(() => Create(name, PacketOffloads.Checksum | PacketOffloads.TcpSegmentation));
 
     public Socket CreateSocket(AddressFamily family, SocketType type) =>
         Room.Run(() => new Socket(family, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp));
@@ -61,5 +61,14 @@ internal sealed class TunnelHost : IAsyncDisposable
         await Tunnel.DisposeAsync();
         await Tun.DisposeAsync();
         Room.Dispose();
+    }
+
+    private static LinuxTunDevice Create(string name, PacketOffloads offloads)
+    {
+        LinuxTunDevice device = LinuxTunDevice.Create(new LinuxTunOptions { Name = name, Mtu = 1500, Offloads = offloads });
+        device.BringUp();
+        device.AddAddress(IPAddress.Parse("10.9.0.1"), 24);
+        device.AddAddress(IPAddress.Parse("fd09::1"), 64);
+        return device;
     }
 }

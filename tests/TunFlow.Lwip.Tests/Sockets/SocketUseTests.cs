@@ -40,6 +40,9 @@ internal sealed class SocketUseTests
         // Configures interfaces: ioctl and netlink sockets, which carry no traffic.
         new("TunFlow.Devices.Linux.Native.SocketCalls", "import socket"),
 
+        // Connects what TcpDialer made and configured; LoopRelayTests shows it.
+        new("TunFlow.Devices.Linux.Native.SocketCalls", "import connect"),
+
         // Connects by its ConnectCallback only.
         new("TunFlow.Network.Resolvers.HttpExchange", "System.Net.Http.SocketsHttpHandler..ctor"),
     ];

@@ -18,5 +18,7 @@ internal static unsafe class EpollInterest
         Unsafe.WriteUnaligned(interest + Size - sizeof(ulong), data);
     }
 
+    internal static uint Events(byte* interest) => Unsafe.ReadUnaligned<uint>(interest);
+
     internal static ulong Data(byte* interest) => Unsafe.ReadUnaligned<ulong>(interest + Size - sizeof(ulong));
 }

@@ -29,6 +29,7 @@ internal static class Errno
     internal const int ConnectionReset = 104;
     internal const int NotConnected = 107;
     internal const int ConnectionRefused = 111;
+    internal const int InProgress = 115;
 
     /// <summary>The number of the last call that was made with SetLastError on this thread.</summary>
     internal static int Last => Marshal.GetLastPInvokeError();
@@ -42,11 +43,13 @@ internal static class Errno
     {
         NotPermitted or AccessDenied => NetworkError.AccessDenied,
         OutOfMemory or NoBufferSpace or 23 or 24 => NetworkError.ResourceExhausted,
-        NotFound or NoSuchDeviceOrAddress or NoDevice => NetworkError.AddressNotAvailable,
+        NotFound or NoSuchDeviceOrAddress or NoDevice or 99 => NetworkError.AddressNotAvailable,
         BadDescriptor or BadDescriptorState or BrokenPipe => NetworkError.Closed,
-        Busy or Exists => NetworkError.AddressInUse,
+        Busy or Exists or 98 => NetworkError.AddressInUse,
         MessageTooLarge => NetworkError.MessageTooLarge,
         ConnectionReset => NetworkError.ConnectionReset,
+        ConnectionRefused => NetworkError.ConnectionRefused,
+        103 => NetworkError.ConnectionAborted,
         NotSupported or NotATerminal or 93 or 97 => NetworkError.NotSupported,
         100 or 101 => NetworkError.NetworkUnreachable,
         112 or 113 => NetworkError.HostUnreachable,
