@@ -1,8 +1,15 @@
 #!/bin/sh
-# Measures and writes docs/performance.md. ./build.sh bench calls this after the build; options go to bench.py.
+# Measures and writes docs/performance.md and docs/performance.svg. ./build.sh bench calls this after the build; options go to bench.py.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-tool=${ArtifactsPath:-$root/build/managed}/bin/TunFlow.Cli/release/TunFlow.Cli.dll
+managed=${ArtifactsPath:-$root/build/managed}
+# What was published for the measurement, or what the tests have built.
+tool=$root/build/bench/tool/TunFlow.Cli.dll
+case " $* " in *" --short "*) tool=$managed/bin/TunFlow.Cli/release/TunFlow.Cli.dll ;; esac
+variants=$managed/bin/TunFlow.Bench.Variants/release/TunFlow.Bench.Variants.dll
 [ -f "$tool" ] || { echo "bench: $tool was not built; ./build.sh bench builds it" >&2; exit 1; }
-[ "$(id -u)" = 0 ] || { echo "bench: needs root, to create network namespaces" >&2; exit 1; }
-exec python3 -B "$root/bench/bench.py" --output "$root/docs/performance.md" "$@" -- dotnet exec "$tool"
+[ -f "$variants" ] || variants=
+tools=$(dirname "$(ls "$root"/build/native/*-tools/tunflow-copy)")
+[ "$(id -u)" = 0 ] || case " $* " in *" --short "* | *" --report "*) ;; *) echo "bench: needs root, to create network namespaces" >&2; exit 1 ;; esac
+exec python3 -B "$root/bench/bench.py" --results "$root/build/bench/results.json" --document "$root/docs/performance.md" \
+    --tools "$tools" ${variants:+--variants "$variants"} "$@" -- dotnet exec "$tool"

@@ -1,0 +1,34 @@
+"""The kinds of measurement, one a module. Each has `measure(running, peers, settings)`, which returns figures by name."""
+import dataclasses
+
+from measure import connections, datagrams, flat, idle, memory, roundtrips, streams, uploads
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How long, and how many."""
+    seconds: int = 3            # of a stream, and of datagrams
+    warm_up: int = 1
+    short_seconds: int = 2      # of connections and round trips
+    uploads: int = 500
+    fresh_seconds: int = 30     # after which a fresh process's memory counts
+    idle_seconds: int = 60
+    idle_connections: int = 10_000
+    peers_idle_connections: int = 1_000  # theirs only for comparison: slirp4netns would take gigabytes
+
+
+# Under load, in this order, on one process of the tunnel.
+BUSY = {"streams": streams, "connections": connections, "roundtrips": roundtrips, "datagrams": datagrams, "uploads": uploads}
+# On a process that nothing has used before, in this order.
+QUIET = {"memory": memory, "idle": idle, "flat": flat}
+
+_ALL_BUSY = ("streams", "connections", "roundtrips", "datagrams")
+PLAN = {
+    "tunflow": ((*_ALL_BUSY, "uploads"), ("memory", "idle", "flat")),
+    "general": (_ALL_BUSY, ()),
+    "plain": ((*_ALL_BUSY, "uploads"), ()),
+    "slirp4netns": (_ALL_BUSY, ("memory",)),
+    "pasta": (_ALL_BUSY, ("memory",)),
+    "copy": ((*_ALL_BUSY, "uploads"), ()),
+    "copy-plain": (("streams",), ()),
+}
