@@ -2,6 +2,7 @@
 import glob
 import os
 import statistics
+import textwrap
 
 import targets
 from tunnels import TITLES
@@ -10,9 +11,16 @@ COLUMNS = ("up1", "up4", "down1", "down4")
 
 
 def render(results, document):
-    about = results.about
-    return "\n".join([*introduction(about), *verdicts(results), "", *bulk(results), "", *latency(results), "", *footprint(results), "",
-                      *check(results), *problems(results), *notes(document)]).rstrip() + "\n"
+    lines = [*introduction(results.about), *verdicts(results), "", *bulk(results), "", *latency(results), "", *footprint(results), "",
+             *check(results), "", *problems(results), *notes(document)]
+    return "\n".join(wrapped for line in lines for wrapped in wrap(line)).rstrip() + "\n"
+
+
+def wrap(line):
+    """Paragraphs and list items; tables and headings are as long as they are."""
+    if not line or line[0] in "|#!":
+        return [line]
+    return textwrap.wrap(line, 120, subsequent_indent="  " if line.startswith("- ") else "", break_long_words=False, break_on_hyphens=False)
 
 
 def introduction(about):
@@ -23,8 +31,8 @@ def introduction(about):
            f"{' (a busy machine: all figures are worse than they could be)' if about['load'] > 1 else ''}.")
     yield ""
     yield (f"All at MTU {about['mtu']}, both ends on one machine: the client in a network namespace behind the tunnel, the server in the namespace "
-           f"where the tunnel's own sockets live; clients, servers and the kernel share the cores. {about['rounds']} rounds, tunnels by turns, "
-           f"{about['seconds']} s a measurement, {about['long_rounds']} rounds of what is measured on processes at rest; medians, and the lowest and highest. "
+           f"where the tunnel's own sockets live; clients, servers and the kernel share the cores. Rounds: {about['rounds']}, tunnels by turns, streams for "
+           f"{about['seconds']} s each; rounds of what is measured on processes at rest: {about['long_rounds']}. Figures are medians, with the lowest and highest. "
            f"Processor time is user and system time of all of the tunnel's processes (its {about['accounting']}). GB are 10^9 bytes.")
     yield ""
     yield from (
@@ -109,8 +117,8 @@ def latency(results):
 
 
 def footprint(results):
-    yield from ("## At rest", "", "Resident set of all processes, 30 s after the start; what it grows by for each connection; context switches of all threads over 60 s. "
-                "What the kernel holds for a tunnel's sockets is not counted.", "")
+    yield from ("## At rest", "", "Resident set of all processes, 30 s after the start; context switches of all threads in the 60 s after that; what the resident set grows by "
+                "for each connection that is opened then, first use of the code included. What the kernel holds for a tunnel's sockets is not counted.", "")
     yield from table(results, "memory and wakes", [("fresh, MB", "memory.fresh", 1), ("KB a connection", "memory.connection", 1 / 1000),
                                                    ("at connections", "memory.connections", 1), ("switches a second", "idle.switches", 1)])
     yield ""
@@ -123,7 +131,8 @@ def check(results):
     for tunnel, what, here, known, within in targets.known_peers(results):
         yield f"| {tunnel} | {what} | {'-' if here is None else number(here)} | {number(known)} | {'within 25 %' if within else 'not within 25 %' if here is not None else 'not measured'} |"
     for tunnel, known in sorted(targets.checked(results).items()):
-        yield "" if known else f"\n**No figure of {tunnel} is within 25 %: this run, or this machine, is not comparable.**\n"
+        if not known:
+            yield from ("", f"**No figure of {tunnel} is within 25 %: this run, or this machine, is not comparable.**")
 
 
 def problems(results):

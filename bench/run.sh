@@ -2,6 +2,14 @@
 # Measures and writes docs/performance.md and docs/performance.svg. ./build.sh bench calls this after the build; options go to bench.py.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+case " $* " in *" --profile "*)
+    for option in "$@"; do
+        shift
+        [ "$option" = --profile ] || set -- "$@" "$option"
+    done
+    exec sh "$root/bench/profile.sh" "$@"
+    ;;
+esac
 managed=${ArtifactsPath:-$root/build/managed}
 # What was published for the measurement, or what the tests have built.
 tool=$root/build/bench/tool/TunFlow.Cli.dll

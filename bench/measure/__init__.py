@@ -1,7 +1,7 @@
 """The kinds of measurement, one a module. Each has `measure(running, peers, settings)`, which returns figures by name."""
 import dataclasses
 
-from measure import connections, datagrams, flat, idle, memory, roundtrips, streams, uploads
+from measure import connections, datagrams, flat, fresh, idle, memory, roundtrips, streams, uploads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Settings:
 # Under load, in this order, on one process of the tunnel.
 BUSY = {"streams": streams, "connections": connections, "roundtrips": roundtrips, "datagrams": datagrams, "uploads": uploads}
 # On a process that nothing has used before, in this order.
-QUIET = {"memory": memory, "idle": idle, "flat": flat}
+QUIET = {"fresh": fresh, "idle": idle, "memory": memory, "flat": flat}
 
 _ALL_BUSY = ("streams", "connections", "roundtrips", "datagrams")
 PLAN = {
-    "tunflow": ((*_ALL_BUSY, "uploads"), ("memory", "idle", "flat")),
+    "tunflow": ((*_ALL_BUSY, "uploads"), ("fresh", "idle", "memory", "flat")),
     "general": (_ALL_BUSY, ()),
     "plain": ((*_ALL_BUSY, "uploads"), ()),
-    "slirp4netns": (_ALL_BUSY, ("memory",)),
-    "pasta": (_ALL_BUSY, ("memory",)),
+    "slirp4netns": (_ALL_BUSY, ("fresh", "memory")),
+    "pasta": (_ALL_BUSY, ("fresh", "memory")),
     "copy": ((*_ALL_BUSY, "uploads"), ()),
     "copy-plain": (("streams",), ()),
 }
