@@ -78,12 +78,19 @@ def measure_all(options, settings):
 
 def write(results, options):
     text = report.render(results, options.document)
+    if is_part(options):
+        print(f"\n{text}\na part only: the document stays as it is, the results are in {options.results}")
+        return
     with open(options.document, "w", encoding="utf-8") as file:
         file.write(text)
     picture = os.path.splitext(options.document)[0] + ".svg"
     with open(picture, "w", encoding="utf-8") as file:
         file.write(plot.render(results))
     print(f"\n{text}\nwritten to {options.document} and {picture}")
+
+
+def is_part(options):
+    return bool(options.tunnels or options.kinds)
 
 
 def parse(arguments):
@@ -109,6 +116,8 @@ def parse(arguments):
     for kind in options.kinds or ():
         if kind not in {**measure.BUSY, **measure.QUIET}:
             parser.error(f"--kinds: there is no {kind}")
+    if is_part(options):
+        options.results = os.path.join(os.path.dirname(options.results), "part.json")
     return options
 
 

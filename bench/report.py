@@ -131,7 +131,9 @@ def check(results):
     for tunnel, what, here, known, within in targets.known_peers(results):
         yield f"| {tunnel} | {what} | {'-' if here is None else number(here)} | {number(known)} | {'within 25 %' if within else 'not within 25 %' if here is not None else 'not measured'} |"
     for tunnel, known in sorted(targets.checked(results).items()):
-        if not known:
+        if known is None:
+            yield from ("", f"**{tunnel} was not measured: this run is not checked by it.**")
+        elif not known:
             yield from ("", f"**No figure of {tunnel} is within 25 %: this run, or this machine, is not comparable.**")
 
 

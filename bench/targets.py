@@ -110,6 +110,9 @@ def known_peers(results):
 
 
 def checked(results):
-    """Whether each peer has at least one figure that is known."""
-    rows = known_peers(results)
-    return {tunnel: any(row[4] for row in rows if row[0] == tunnel) for tunnel in {row[0] for row in rows}}
+    """Whether each peer has at least one figure that is known; None if none was measured."""
+    verdicts = {}
+    for tunnel, _, here, _, within in known_peers(results):
+        if here is not None or tunnel not in verdicts:
+            verdicts[tunnel] = None if here is None else bool(verdicts.get(tunnel)) or within
+    return verdicts

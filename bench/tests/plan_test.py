@@ -1,5 +1,7 @@
 import contextlib
 import io
+import os
+import tempfile
 import types
 import unittest
 from unittest import mock
@@ -7,6 +9,7 @@ from unittest import mock
 import paths  # noqa: F401
 import bench
 import measure
+import samples
 import tunnels
 from results import Results
 
@@ -32,6 +35,17 @@ class Plan(unittest.TestCase):
         self.assertEqual([["streams"], ["idle"]], bench.chosen(chosen, "tunflow", 1))
         self.assertEqual([["streams"]], bench.chosen(chosen, "pasta", 1))
         self.assertEqual([], bench.chosen(options("--kinds", "idle"), "pasta", 1))
+
+    def test_a_part_leaves_the_document_and_the_results_of_a_whole_run(self):
+        with tempfile.TemporaryDirectory() as directory:
+            paths_of = ["--results", f"{directory}/results.json", "--document", f"{directory}/performance.md", "--tools", "t"]
+            with contextlib.redirect_stdout(io.StringIO()):
+                part = bench.parse([*paths_of, "--kinds", "streams", "--", "tunflow"])
+                bench.write(samples.reached(), part)
+                self.assertEqual([], os.listdir(directory))
+                self.assertEqual(f"{directory}/part.json", part.results)
+                bench.write(samples.reached(), bench.parse([*paths_of, "--", "tunflow"]))
+            self.assertEqual(["performance.md", "performance.svg"], sorted(os.listdir(directory)))
 
     def test_unknown_names_are_refused(self):
         for arguments in (("--tunnels", "nobody"), ("--kinds", "speed"), ("--rounds", "many")):

@@ -21,7 +21,7 @@ class ShortTest(unittest.TestCase):
             results = Results({})
             results.add("copy", COPY)
             results.add("tunflow", COPY | {name: COPY[name] * limit * (0.99 if at_least else 1.01)})
-            self.assertEqual([what], [row[0] for row in short.judge(results, 0) if not row[4]])
+            self.assertEqual([what], [row[0] for row in short.judge(results) if not row[4]])
 
     def run_with(self, *rounds):
         """The exit code, the statuses and how many rounds were made."""
@@ -37,7 +37,12 @@ class ShortTest(unittest.TestCase):
             yield None, Starter()
 
         def figures(running, peers):
-            return COPY if running == "copy" else next(given)
+            if running == "copy":
+                return COPY
+            figures = next(given)
+            if isinstance(figures, Exception):
+                raise figures
+            return figures
 
         with tempfile.TemporaryDirectory() as directory, mock.patch.object(short, "figures", figures), mock.patch.object(short, "unable", lambda: None):
             path = os.path.join(directory, "report.xml")
@@ -62,6 +67,13 @@ class ShortTest(unittest.TestCase):
     def test_different_misses_in_different_rounds_are_no_regression(self):
         code, _, rounds = self.run_with(BAD, GOOD | {"up1.cpu": 9})
         self.assertEqual((0, 2), (code, rounds))
+
+    def test_a_round_that_fails_is_made_again(self):
+        self.assertEqual((0, 2), self.run_with(RuntimeError("no"), GOOD, GOOD)[::2])
+
+    def test_what_never_works_fails(self):
+        code, statuses, rounds = self.run_with(RuntimeError("a"), RuntimeError("b"), RuntimeError("c"))
+        self.assertEqual((1, {"fail"}, len(short.LIMITS), 3), (code, set(statuses.values()), len(statuses), rounds))
 
     def test_where_nothing_can_be_measured_all_are_skipped_with_the_reason(self):
         with tempfile.TemporaryDirectory() as directory, mock.patch.object(short, "unable", lambda: "no TUN: gone"):
