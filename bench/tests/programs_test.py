@@ -97,8 +97,8 @@ class Measures(unittest.TestCase):
         with self.assertRaises(programs.Failed):
             roundtrips.run(Running(), self.peers(broken=1, results={"count": 5, "failures": {}}), "tcp", 1)
 
-    def test_change_is_to_the_mean_of_before_and_after(self):
-        self.assertAlmostEqual(10, flat.change(0.9, 1.1, 1.1))
+    def test_change_is_between_medians(self):
+        self.assertAlmostEqual(10, flat.change([0.9, 1.1, 0.9, 1.1], [9.0, 1.1, 1.0]))
 
 
 if __name__ == "__main__":
