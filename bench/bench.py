@@ -10,6 +10,7 @@ import time
 import accounting
 import machine
 import measure
+import native
 import plot
 import programs
 import report
@@ -52,6 +53,17 @@ def prepared(options):
     with topology.host() as host, programs.Peers(host, os.path.join(options.tools, "tunflow-load")).serving() as peers:
         variants = ["dotnet", "exec", options.variants] if options.variants else None
         yield peers, tunnels.Tunnels(host, options.tunflow, variants, os.path.join(options.tools, "tunflow-copy"))
+
+
+def measure_native(results, options):
+    """Once: it takes the least of its own rounds."""
+    try:
+        if (reason := native.missing(options.tools)) is not None:
+            raise programs.Failed(reason)
+        results.add("native", native.measure(options.tools))
+    except ERRORS as exception:
+        results.fail("native", "50,000 flows", exception)
+        print(f"native library: {exception}", file=sys.stderr, flush=True)
 
 
 def measure_all(options, settings):
@@ -130,6 +142,9 @@ def main():
         return short.run(options, prepared)
     settings = measure.Settings(**{"seconds": options.seconds, **options.settings})
     results = measure_all(options, settings)
+    if not is_part(options):
+        measure_native(results, options)
+        results.save(options.results)
     write(results, options)
     for failure in results.failures:
         print(f"failed: {failure['tunnel']} {failure['kind']}: {failure['reason']}", file=sys.stderr)

@@ -85,6 +85,8 @@ def rest(results):
     yield Verdict("memory of a fresh process, after 30 s", results.median("tunflow", "memory.fresh"), 45, "MB")
     for name, what in (("up", "CPU per GB up"), ("down", "CPU per GB down"), ("ping", "ping-pong p50")):
         yield Verdict(f"{what}: change by 10,000 idle connections", results.median("tunflow", f"flat.{name}"), 10, "%")
+    for name, what, limit in (("instructions", "instructions", 1.2), ("time", "time", 5)):
+        yield Verdict(f"native stack, a packet among 50,000 flows: {what}, to 100 flows", results.median("native", f"flat.{name}"), limit, "times")
     yield Verdict("idle for 60 s: context switches", results.median("tunflow", "idle.switches"), 2, "a second")
 
 

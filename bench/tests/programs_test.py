@@ -6,6 +6,7 @@ import unittest
 from unittest import mock
 
 import paths  # noqa: F401
+import native
 import programs
 import topology
 from measure import connections, flat, roundtrips
@@ -96,6 +97,13 @@ class Measures(unittest.TestCase):
     def test_broken_round_trips_are_a_failure(self):
         with self.assertRaises(programs.Failed):
             roundtrips.run(Running(), self.peers(broken=1, results={"count": 5, "failures": {}}), "tcp", 1)
+
+    def test_the_worst_of_the_native_librarys_scenarios_counts(self):
+        text = "| a | 100 | packet | 7 | 9 |\n\n50000 flows:\nok     TCP in: instructions x1.05, time x2.1\nFAILED UDP: instructions x1.31, time x1.9\n"
+        self.assertEqual({"flat.instructions": 1.31, "flat.time": 2.1}, native.parse(text))
+        self.assertEqual({"flat.time": 2.1}, native.parse("ok     TCP in: time x2.1\n"))
+        with self.assertRaises(programs.Failed):
+            native.parse("nothing")
 
     def test_change_is_between_medians(self):
         self.assertAlmostEqual(10, flat.change([0.9, 1.1, 0.9, 1.1], [9.0, 1.1, 1.0]))

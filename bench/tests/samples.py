@@ -19,6 +19,7 @@ def reached():
              "ping.udp.p50": 50, "ping.udp.p99": 80, "ping.loaded.p99": 1500, "udp.kpps": 90, "udp.cpu": 7, "udp.loss": 0, "udp.offered": 50}
     quiet = {"memory.fresh": 40, "memory.connection": 5000, "memory.connections": 10_000, "idle.switches": 1.5, "idle.cpu": 20,
              "flat.up": 3, "flat.down": -2, "flat.ping": 4}
+    results.add("native", {"flat.instructions": 1.1, "flat.time": 3})
     for factor in (0.95, 1, 1.05):
         results.add("tunflow", {name: value * factor for name, value in bulk(14, 0.55).items()} | small | quiet | {"upload.p50": 300, "upload.p99": 2500})
         results.add("general", bulk(9, 0.9))

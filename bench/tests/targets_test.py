@@ -33,6 +33,7 @@ class TargetsTest(unittest.TestCase):
             ("tunflow", "udp.cpu", 8.1, "UDP echo, 64 bytes: CPU"), ("tunflow", "udp.kpps", 67, "UDP echo, 64 bytes: rate, to pasta"),
             ("tunflow", "udp.loss", 0.001, "UDP echo, 50,000 a second offered: lost"), ("tunflow", "memory.connection", 6001, "memory of an idle connection, at 10,000"),
             ("tunflow", "memory.fresh", 45.1, "memory of a fresh process, after 30 s"), ("tunflow", "flat.ping", 11, "ping-pong p50: change by 10,000 idle connections"),
+            ("native", "flat.time", 5.1, "native stack, a packet among 50,000 flows: time, to 100 flows"),
             ("tunflow", "idle.switches", 2.1, "idle for 60 s: context switches"))
         for tunnel, name, value, target in cases:
             with self.subTest(target):
