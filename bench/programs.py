@@ -99,8 +99,11 @@ def bulk(application, direction, streams, seconds):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with topology.process(application, *iperf_command(direction, streams, seconds), **quiet) as process:
         time.sleep(0.5)
-        if process.poll() is not None:
-            raise Failed(f"iperf3 {direction} x{streams} ended with {process.returncode}")
+        running(process, direction, streams)
         yield
-        if process.poll() not in (None, 0):
-            raise Failed(f"iperf3 {direction} x{streams} ended with {process.returncode}")
+        running(process, direction, streams)
+
+
+def running(process, direction, streams):
+    if process.poll() is not None:
+        raise Failed(f"iperf3 {direction} x{streams} ended with {process.returncode}, too early")

@@ -17,7 +17,8 @@ case " $* " in *" --short "*) tool=$managed/bin/TunFlow.Cli/release/TunFlow.Cli.
 variants=$managed/bin/TunFlow.Bench.Variants/release/TunFlow.Bench.Variants.dll
 [ -f "$tool" ] || { echo "bench: $tool was not built; ./build.sh bench builds it" >&2; exit 1; }
 [ -f "$variants" ] || variants=
-tools=$(dirname "$(ls "$root"/build/native/*-tools/tunflow-copy)")
+for tools in "$root"/build/native/*-tools; do :; done
+[ -f "$tools/tunflow-load" ] || { echo "bench: $root/build/native has no tunflow-load; ./build.sh native builds it" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || case " $* " in *" --short "* | *" --report "*) ;; *) echo "bench: needs root, to create network namespaces" >&2; exit 1 ;; esac
 exec python3 -B "$root/bench/bench.py" --results "$root/build/bench/results.json" --document "$root/docs/performance.md" \
     --tools "$tools" ${variants:+--variants "$variants"} "$@" -- dotnet exec "$tool"

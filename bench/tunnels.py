@@ -1,6 +1,7 @@
 """The tunnels that are compared. Each has an application's namespace on one side and the host's on the other."""
 import contextlib
 import dataclasses
+import select
 import shutil
 import subprocess
 
@@ -111,8 +112,9 @@ class Tunnels:
             yield process
 
 
-def expect(process, beginning):
-    line = process.stdout.readline()
+def expect(process, beginning, seconds=30):
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    line = process.stdout.readline() if ready else b"nothing"
     if not line.startswith(beginning):
         raise RuntimeError(f"{' '.join(process.args)}: it said {line!r}, not {beginning!r}")
 

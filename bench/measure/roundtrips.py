@@ -1,11 +1,6 @@
-"""Round trips of 16 bytes on what is open already, alone and beside bulk streams."""
-import sys
-
+"""Round trips of 16 bytes on what is open already."""
 import programs
 import topology
-
-LOAD_STREAMS = 4
-LEAST_LOAD = 0.1  # of a processor: what the tunnel must have been busy with
 
 
 def measure(running, peers, settings):
@@ -13,23 +8,7 @@ def measure(running, peers, settings):
     for protocol, options in (("tcp", ()), ("udp", ("--udp",))):
         trips = run(running, peers, protocol, settings.short_seconds, *options)
         figures |= {f"ping.{protocol}.p50": trips["p50"], f"ping.{protocol}.p99": trips["p99"]}
-    return figures | {"ping.loaded.p99": loaded(running, peers, settings.seconds)["p99"]}
-
-
-def loaded(running, peers, seconds):
-    for attempt in range(programs.ATTEMPTS):
-        try:
-            with programs.bulk(running.application, "both", LOAD_STREAMS, seconds + 30):
-                before = running.cpu_seconds()
-                trips = run(running, peers, "tcp", seconds)
-                if running.cpu_seconds() - before < LEAST_LOAD * seconds:
-                    raise programs.Failed("the streams beside it did not run")
-                return trips
-        except programs.Failed as failure:
-            # iperf3's server may not be done with the client before.
-            print(f"round trips beside streams, attempt {attempt + 1}: {failure}", file=sys.stderr, flush=True)
-            last = failure
-    raise last
+    return figures
 
 
 def run(running, peers, protocol, seconds, *options):
