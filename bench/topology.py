@@ -52,15 +52,21 @@ def process(where, *command, group=None, **keywords):
 
 @contextlib.contextmanager
 def host():
-    """The namespace where the tunnels' own sockets live. It has the way out that pasta wants to see; nothing takes it."""
+    """The namespace where the tunnels' own sockets live."""
     with namespace("host") as name:
         run("ip", "-n", name, "address", "add", f"{SERVER}/24", "dev", "lo")
-        run("ip", "-n", name, "link", "add", "out0", "type", "veth", "peer", "name", "out1")
-        run("ip", "-n", name, "address", "add", "198.51.100.2/24", "dev", "out0")
-        for interface in ("out0", "out1"):
-            run("ip", "-n", name, "link", "set", interface, "up")
-        run("ip", "-n", name, "route", "add", "default", "via", "198.51.100.1")
         yield name
+
+
+def give_way_out(name):
+    """An interface with a default route, which pasta wants to see; nothing takes it."""
+    if printed("ip", "-n", name, "route", "show", "default"):
+        return
+    run("ip", "-n", name, "link", "add", "out0", "type", "veth", "peer", "name", "out1")
+    run("ip", "-n", name, "address", "add", "198.51.100.2/24", "dev", "out0")
+    for interface in ("out0", "out1"):
+        run("ip", "-n", name, "link", "set", interface, "up")
+    run("ip", "-n", name, "route", "add", "default", "via", "198.51.100.1")
 
 
 def wait_for(condition, what, seconds=10):

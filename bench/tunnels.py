@@ -104,6 +104,7 @@ class Tunnels:
 
     @contextlib.contextmanager
     def _pasta(self, application, group):
+        topology.give_way_out(self._host)
         # No ports are forwarded, and as root: nobody could not enter a namespace that root has made.
         command = ["pasta", "--foreground", "--config-net", "--netns-only", "--netns", f"/run/netns/{application}", "--runas", 0,
                    "--mtu", MTU, "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none"]
