@@ -6,6 +6,7 @@
 #load "eng/cake/managed.cake"
 #load "eng/cake/packaging.cake"
 #load "eng/cake/campaign.cake"
+#load "eng/cake/bench.cake"
 #nullable enable
 
 var target = Argument("target", "Build");
@@ -29,9 +30,9 @@ Task("Api")
     .Does(() => Managed.GenerateApi(configuration, check));
 
 Task("Native")
-    .Description("Builds libtunflow_lwip.so, tunflow-launch, and the tunflow-load of tests and benchmarks.")
+    .Description("Builds libtunflow_lwip.so, tunflow-launch, and the tools of tests and benchmarks, tunflow-load and tunflow-copy.")
     .IsDependentOn("Lwip")
-    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch", "tunflow-load"));
+    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch", "tunflow-load", "tunflow-copy"));
 
 // The layout table that Bindings writes is compiled into the library, so a changed header has to pass there first.
 Task("Build")
@@ -62,9 +63,13 @@ Task("Pack")
     .Does(() => Packaging.Pack(Paths.Packages, configuration, Packaging.Version(versionSuffix)));
 
 Task("Bench")
-    .Description("Measures throughput and CPU cost beside slirp4netns.")
+    .Description("Measures speed, cost and latency beside slirp4netns, pasta and a plain copy.")
     .IsDependentOn("Tool")
-    .Does(() => Shell.Run("sh", ["bench/run.sh", .. options]));
+    .Does(() =>
+    {
+        Bench.Prepare(configuration);
+        Shell.Run("sh", ["bench/run.sh", .. options]);
+    });
 
 Task("Campaign")
     .Description("The long forms of the tests; stopped and started again it goes on where it was.")
@@ -96,7 +101,10 @@ void RunAllTests()
         }
 
         if (native && managed)
+        {
             Packaging.Test(configuration, tally);
+            Bench.Test(tally);
+        }
 
         if (tally.Step("native build, AddressSanitizer and UndefinedBehaviorSanitizer", () => Native.Build("sanitize")))
         {

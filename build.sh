@@ -12,7 +12,7 @@ usage: ./build.sh COMMAND [options of the command]
   build      native library, bindings, managed solution
   pack       build and pack to build/packages (--version-suffix=beta.1)
   campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, a tiny heap, churn (docs/robustness.md)
-  bench      build and measure throughput beside slirp4netns (docs/performance.md)
+  bench      build and measure speed and cost beside slirp4netns, pasta and a plain copy (docs/performance.md)
 
   lwip       fetch lwIP 2.2.1 and check its SHA-256
   native     libtunflow_lwip.so and tunflow-launch, to build/native
@@ -36,7 +36,7 @@ packages_test="$packages_demo chromium-headless-shell clang-14 libclang-rt-14-de
 # somebody has installed them.
 [ -d /run/systemd/system ] || packages_test="$packages_test unbound dante-server"
 packages_campaign="$packages_test git"
-packages_bench="$packages_demo iperf3 slirp4netns util-linux"
+packages_bench="$packages_demo iperf3 linux-perf passt slirp4netns util-linux"
 
 [ $# -gt 0 ] || { usage; exit 0; }
 command=$1

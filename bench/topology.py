@@ -1,20 +1,24 @@
-"""The host's side and an application's side in network namespaces of their own, joined by the tunnel under test."""
+"""Network namespaces: the host's side, where servers and the tunnels' own sockets live, and an application's side behind each tunnel."""
 import contextlib
 import os
 import subprocess
 import time
 
 SERVER = "203.0.113.1"
-PORT = 5201
+# All of them are the host's own. Clients that open many connections rotate, so that TIME_WAIT doesn't use their ports up.
+SERVERS = "203.0.113.1-250"
+_COUNT = iter(range(1, 1 << 30))
 
 
 def run(*command):
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {(result.stderr or result.stdout).strip()}")
 
 
 @contextlib.contextmanager
 def namespace(name):
-    name = f"tfbench-{os.getpid()}-{name}"
+    name = f"tfbench-{os.getpid()}-{next(_COUNT)}-{name}"
     run("ip", "netns", "add", name)
     try:
         run("ip", "-n", name, "link", "set", "lo", "up")
@@ -23,55 +27,56 @@ def namespace(name):
         subprocess.run(["ip", "netns", "delete", name], check=False)
 
 
+def inside(where, *command):
+    """`ip netns exec` turns into the program, so its process id is the program's."""
+    return ["ip", "netns", "exec", where, *map(str, command)]
+
+
 @contextlib.contextmanager
-def process(where, *command, **keywords):
-    """Starts a program in a namespace; `ip netns exec` turns into it, so its id is the program's."""
-    started = subprocess.Popen(["ip", "netns", "exec", where, *command], **keywords)
+def process(where, *command, group=None, **keywords):
+    """Starts a program in a namespace, and counts its processor time in an accounting.Group if one is given."""
+    started = subprocess.Popen([*(group.enter() if group else []), *inside(where, *command)], **keywords)
     try:
         yield started
     finally:
         started.terminate()
-        started.wait(10)
+        try:
+            started.wait(15)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+        for pipe in (started.stdin, started.stdout, started.stderr):
+            if pipe:
+                pipe.close()
 
 
 @contextlib.contextmanager
 def host():
-    """The namespace where the tunnels' own sockets live, with an iperf3 server."""
+    """The namespace where the tunnels' own sockets live."""
     with namespace("host") as name:
-        run("ip", "-n", name, "address", "add", f"{SERVER}/32", "dev", "lo")
-        with process(name, "iperf3", "-s", "-B", SERVER, "-p", str(PORT), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-            wait_for(["ip", "netns", "exec", name, "ss", "-Hltn", f"sport = :{PORT}"])
-            yield name
+        run("ip", "-n", name, "address", "add", f"{SERVER}/24", "dev", "lo")
+        yield name
 
 
-@contextlib.contextmanager
-def tunflow(command, host_name, mtu):
-    """An application's namespace behind `tunflow up`; yields its name and the process."""
-    with namespace("tunflow") as name:
-        with process(host_name, *command, "up", "--tun", "tfbench0", "--mtu", str(mtu), stdout=subprocess.PIPE) as served:
-            if not served.stdout.readline().startswith(b"tunflow: serving"):
-                raise RuntimeError("tunflow did not start")
-            run("ip", "-n", host_name, "link", "set", "tfbench0", "netns", name)
-            run("ip", "-n", name, "address", "add", "192.0.2.2/24", "dev", "tfbench0")
-            run("ip", "-n", name, "link", "set", "tfbench0", "mtu", str(mtu), "up")
-            run("ip", "-n", name, "route", "add", "default", "dev", "tfbench0")
-            yield name, served
+def give_way_out(name):
+    """An interface with a default route, which pasta wants to see; nothing takes it."""
+    if printed("ip", "-n", name, "route", "show", "default"):
+        return
+    run("ip", "-n", name, "link", "add", "out0", "type", "veth", "peer", "name", "out1")
+    run("ip", "-n", name, "address", "add", "198.51.100.2/24", "dev", "out0")
+    for interface in ("out0", "out1"):
+        run("ip", "-n", name, "link", "set", interface, "up")
+    run("ip", "-n", name, "route", "add", "default", "via", "198.51.100.1")
 
 
-@contextlib.contextmanager
-def slirp4netns(host_name, mtu):
-    """The same behind slirp4netns."""
-    with namespace("slirp") as name:
-        command = ["slirp4netns", "--configure", f"--mtu={mtu}", "--netns-type=path", f"/run/netns/{name}", "tap0"]
-        with process(host_name, *command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as served:
-            wait_for(["ip", "-n", name, "route", "show", "default"])
-            yield name, served
+def wait_for(condition, what, seconds=10):
+    """Until condition() is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
 
 
-def wait_for(command):
-    """Until the command prints something."""
-    for _ in range(200):
-        if subprocess.run(command, check=False, capture_output=True).stdout:
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"nothing came of {' '.join(command)}")
+def printed(*command):
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
