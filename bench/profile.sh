@@ -1,6 +1,6 @@
 #!/bin/sh
 # Where the tunnel's processor time goes: records perf of `tunflow up` under one stream, and prints shares by group, and the top symbols of each.
-#   ./build.sh bench --profile [--direction up|down|both] [--seconds 10] [--tunnel tunflow|general|plain]
+#   ./build.sh bench --profile [--direction up|down|both|udp|connections] [--seconds 10] [--tunnel tunflow|general|plain]
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 command -v perf >/dev/null 2>&1 || { echo "bench: perf is missing (Debian: apt-get install linux-perf)" >&2; exit 1; }

@@ -13,18 +13,35 @@ import topology
 import tunnels
 
 
-def record(running, direction, options):
-    """perf's stacks as text, and (Gbit/s, CPU seconds per GB) of the stream that ran meanwhile."""
-    programs.iperf(running.application, direction, 1, 3)  # the JIT's last tier comes after a while
+LOADS = {"udp": ("udp", programs.UDP, "received"), "connections": ("connections", programs.ECHO, "completed")}
+
+
+def stream(running, peers, direction, seconds):
+    """(Gbit/s, CPU seconds per GB)"""
+    return programs.iperf(running.application, direction, 1, seconds, running.cpu_seconds)
+
+
+def load(running, peers, kind, seconds):
+    """(thousands a second, CPU milliseconds per thousand)"""
+    command, port, done = LOADS[kind]
+    before = running.cpu_seconds()
+    report = peers.load(running.application, command, "--seconds", seconds, *(["--parallel", 64] if kind == "connections" else []), f"{topology.SERVER}:{port}")
+    return report[done] / 1e3 / seconds, (running.cpu_seconds() - before) * 1e6 / report[done]
+
+
+def record(running, peers, direction, options):
+    """perf's stacks as text, and what was carried meanwhile at which cost."""
+    carry = load if direction in LOADS else stream
+    carry(running, peers, direction, 3)  # the JIT's last tier comes after a while
     data = os.path.join(options.work, f"{direction}.data")
     pids = ",".join(map(str, running.processes()))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        stream = pool.submit(programs.iperf, running.application, direction, 1, options.seconds + 2, running.cpu_seconds)
+        carried = pool.submit(carry, running, peers, direction, options.seconds + 2)
         time.sleep(1)
         # cpu-clock: virtual machines often have no counter of cycles.
         perf("record", "--quiet", "--event", "cpu-clock", "--freq", "997", "--call-graph", "fp", "--pid", pids, "--output", data,
              "--", "sleep", str(options.seconds))
-        outcome = stream.result()
+        outcome = carried.result()
     try:
         return perf("script", "--input", data, "--fields", "comm,tid,ip,sym,dso"), outcome
     finally:
@@ -50,8 +67,9 @@ def sources(library):
 def show(direction, outcome, tallies, most):
     rate, cost = outcome
     total = sum(tally.samples for tally in tallies.values())
-    print(f"\n{direction}: {rate:.2f} Gbit/s, {cost:.2f} CPU seconds per GB while recorded; {total} samples\n")
-    print("| where | share | s/GB | most of it |\n|---|---|---|---|")
+    rate_unit, cost_unit = ("thousand a second", "CPU us each") if direction in LOADS else ("Gbit/s", "CPU seconds per GB")
+    print(f"\n{direction}: {rate:.2f} {rate_unit}, {cost:.2f} {cost_unit} while recorded; {total} samples\n")
+    print(f"| where | share | {'us' if direction in LOADS else 's/GB'} | most of it |\n|---|---|---|---|")
     for name, tally in sorted(tallies.items(), key=lambda item: -item[1].samples):
         share = tally.samples / total
         symbols = ", ".join(f"{symbol} {count / total:.1%}" for symbol, count in tally.symbols.most_common(most))
@@ -61,7 +79,7 @@ def show(direction, outcome, tallies, most):
 
 def main():
     parser = argparse.ArgumentParser(prog="bench/profile.sh")
-    parser.add_argument("--direction", choices=("up", "down", "both"), default="both")
+    parser.add_argument("--direction", choices=("up", "down", "both", *LOADS), default="both")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--tunnel", choices=("tunflow", "general", "plain"), default="tunflow")
     parser.add_argument("--symbols", type=int, default=5, help="of each group that are named")
@@ -71,11 +89,11 @@ def main():
     # Without W^X the JIT's memory is anonymous, and only there perf looks its map up.
     environment = dict(os.environ, DOTNET_PerfMapEnabled="1", DOTNET_EnableWriteXorExecute="0")
     known = sources(options.library)
-    with topology.host() as host, programs.Peers(host, options.load).serving():
+    with topology.host() as host, programs.Peers(host, options.load).serving() as peers:
         starter = tunnels.Tunnels(host, ["dotnet", "exec", options.tool], ["dotnet", "exec", options.variants], environment=environment)
         for direction in ("up", "down") if options.direction == "both" else (options.direction,):
             with starter.start(options.tunnel) as running:
-                text, outcome = record(running, direction, options)
+                text, outcome = record(running, peers, direction, options)
             show(direction, outcome, stacks.tally(stacks.parse(text), known), options.symbols)
     return 0
 
