@@ -42,6 +42,8 @@ internal sealed class StallTests : LoadFixture
                 Assert.That(longest, Is.LessThan(250), "the longest gap in milliseconds");
                 Assert.That(device.GetStatistics().Retransmissions, Is.Zero);
             }
+
+            await EndAsync();
         }
     }
 }

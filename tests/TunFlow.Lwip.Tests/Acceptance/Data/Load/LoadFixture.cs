@@ -7,8 +7,9 @@ internal abstract class LoadFixture
 {
     private readonly List<(LwipDevice Device, Swarm Swarm)> _started = [];
 
+    /// <summary>Also for a test of many rounds: a process has few stacks.</summary>
     [TearDown]
-    public async Task TearDownDevices()
+    public async Task EndAsync()
     {
         try
         {
