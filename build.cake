@@ -29,9 +29,9 @@ Task("Api")
     .Does(() => Managed.GenerateApi(configuration, check));
 
 Task("Native")
-    .Description("Builds libtunflow_lwip.so, tunflow-launch, and the tunflow-load of tests and benchmarks.")
+    .Description("Builds libtunflow_lwip.so, tunflow-launch, and the tools of tests and benchmarks.")
     .IsDependentOn("Lwip")
-    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch", "tunflow-load"));
+    .Does(() => Native.Build("release", "tunflow_lwip", "tunflow-launch", "tunflow-load", "tunflow-shim-bench"));
 
 // The layout table that Bindings writes is compiled into the library, so a changed header has to pass there first.
 Task("Build")
@@ -62,9 +62,14 @@ Task("Pack")
     .Does(() => Packaging.Pack(Paths.Packages, configuration, Packaging.Version(versionSuffix)));
 
 Task("Bench")
-    .Description("Measures throughput and CPU cost beside slirp4netns.")
+    .Description("Measures throughput and CPU cost beside slirp4netns; with the option micro, what the pieces cost.")
     .IsDependentOn("Tool")
-    .Does(() => Shell.Run("sh", ["bench/run.sh", .. options]));
+    .Does(() =>
+    {
+        if (options is ["micro", ..])
+            Managed.Build(configuration, "bench/TunFlow.Benchmarks");
+        Shell.Run("sh", ["bench/run.sh", .. options]);
+    });
 
 Task("Campaign")
     .Description("The long forms of the tests; stopped and started again it goes on where it was.")

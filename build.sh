@@ -12,7 +12,8 @@ usage: ./build.sh COMMAND [options of the command]
   build      native library, bindings, managed solution
   pack       build and pack to build/packages (--version-suffix=beta.1)
   campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, a tiny heap, churn (docs/robustness.md)
-  bench      build and measure throughput beside slirp4netns (docs/performance.md)
+  bench      build and measure throughput beside slirp4netns (docs/performance.md);
+             bench micro: what a packet costs in each piece, to build/benchmarks
 
   lwip       fetch lwIP 2.2.1 and check its SHA-256
   native     libtunflow_lwip.so and tunflow-launch, to build/native

@@ -10,11 +10,7 @@ public static class Allocation
     /// <summary>Rounds of a measurement.</summary>
     public const int Rounds = 4000;
 
-    /// <summary>What a packet of a flow or session that runs may allocate: none of the objects there are, but for one in thousands.</summary>
-    public const double MostBytesPerPacket = 0.01;
-
     private const int WarmUp = 2000;
-    private const int SteadyAttempts = 4;
     private const int Attempts = 30;
 
     // A state machine whose continuation changes threads misses the pool now and then; a real allocation per round is several times as much.
@@ -51,49 +47,6 @@ public static class Allocation
 
         string idle = await AllocationSample.TakeAsync(TimeSpan.FromSeconds(1)).ConfigureAwait(false);
         Assert.Fail($"{(double)bytes / Rounds:F1} bytes per round, at most {NoiseBytesPerRound} expected. With nothing of this test under way:\n{idle}");
-    }
-
-    /// <summary>
-    /// Fails unless packets that follow each other allocate less than <see cref="MostBytesPerPacket"/> each. A million of them in a campaign;
-    /// in the ordinary run fewer, at the same number of bytes each. To be called by fixtures that run alone.
-    /// </summary>
-    /// <param name="run">Moves so many packets, without allocating anything itself.</param>
-    /// <param name="ordinary">Packets in the ordinary run.</param>
-    public static async Task AssertSteadyAsync(Action<int> run, int ordinary = 1_000_000)
-    {
-        ArgumentNullException.ThrowIfNull(run);
-        int packets = Campaign.Rounds(ordinary, 1_000_000);
-        // On a thread of its own: the pool makes up for one that is kept busy, and a new thread allocates.
-        await WaitForQuietAsync().ConfigureAwait(false);
-        Task<(long, string)> measurement;
-        using (ExecutionContext.SuppressFlow())
-        {
-            measurement = Task.Factory.StartNew(() => MeasureSteady(run, packets), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        }
-
-        (long bytes, string types) = await measurement.ConfigureAwait(false);
-        Campaign.Report($"{TestContext.CurrentContext.Test.FullName}, managed bytes allocated per packet", (double)bytes / packets);
-        Assert.That(bytes, Is.LessThan((long)(packets * MostBytesPerPacket)), $"bytes for {packets} packets; while they run the process allocates\n{types}");
-    }
-
-    /// <summary>The least of some measurements, as in <see cref="MeasureAsync"/>, and what was allocated if that is too much.</summary>
-    private static (long Bytes, string Types) MeasureSteady(Action<int> run, int packets)
-    {
-        run(packets / 4);
-        long least = long.MaxValue;
-        for (int attempt = 0; attempt < SteadyAttempts; attempt++)
-        {
-            long before = GC.GetTotalAllocatedBytes(precise: true);
-            run(packets);
-            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
-            if (least < packets * MostBytesPerPacket)
-                return (least, string.Empty);
-        }
-
-        Task<string> sample = AllocationSample.TakeAsync(TimeSpan.FromSeconds(1));
-        while (!sample.IsCompleted)
-            run(packets / 10);
-        return (least, sample.GetAwaiter().GetResult());
     }
 
     /// <summary>The least of a few measurements: what the library allocates per round is in all of them, what the rest of the process does isn't.</summary>

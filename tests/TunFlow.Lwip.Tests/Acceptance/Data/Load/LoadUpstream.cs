@@ -14,6 +14,7 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
     private readonly AsyncSignal _writable = new();
     private readonly Lock _lock = new();
     private readonly IncrementalHash? _hash = hashes ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[]? _echo;
     private int _echoed;
     private long _toSend;
@@ -85,9 +86,9 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
 
     public override EndPoint? RemoteEndPoint => null;
 
-    public override Task ReadsClosed => Task.CompletedTask;
+    public override Task ReadsClosed => _over.Task;
 
-    public override Task WritesClosed => Task.CompletedTask;
+    public override Task WritesClosed => _over.Task;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -140,6 +141,7 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
     private void End()
     {
         Volatile.Write(ref _ended, true);
+        _over.TrySetResult();
         _readable.Set();
         _writable.Set();
     }

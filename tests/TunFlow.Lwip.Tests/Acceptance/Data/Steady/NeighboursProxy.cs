@@ -1,7 +1,7 @@
 using System.Net;
 using TunFlow.Network;
 
-namespace TunFlow.Lwip.Tests.Linux;
+namespace TunFlow.Lwip.Tests.Acceptance.Data.Steady;
 
 /// <summary>As LoopbackProxy of the load tests, 198.51.100.n is 127.0.0.n, but for so many n and one port, and without an allocation per datagram.</summary>
 internal sealed class NeighboursProxy : IPacketProxy
