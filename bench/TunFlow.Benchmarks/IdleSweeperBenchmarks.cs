@@ -42,11 +42,11 @@ public class IdleSweeperBenchmarks
     [Benchmark(OperationsPerInvoke = Sessions)]
     public void Sweep()
     {
-        _time.Advance(TimeSpan.FromSeconds(40));
         long now = _time.GetTimestamp();
         foreach (Session session in _sessions)
             session.LastActivity = now;
-        _time.Advance(TimeSpan.FromSeconds(20));
+        // The sweep is due 60 seconds after the activity before this one.
+        _time.Advance(TimeSpan.FromSeconds(40));
     }
 
     private sealed class Session(IdleSweeper sweeper) : IIdleSession
