@@ -4,7 +4,7 @@ using TunFlow.Lwip.Tests.Acceptance.Data.Load;
 
 namespace TunFlow.Benchmarks;
 
-/// <summary>TCP connections that carry 100 bytes each way and end in each of three ways, 32 at a time, per connection.</summary>
+/// <summary>TCP connections that carry 100 bytes each way and end in each of three ways, 32 at a time, per connection. The upstream's objects are in what is allocated.</summary>
 public class ConnectionBenchmarks
 {
     private const int Connections = 1024;
@@ -17,7 +17,7 @@ public class ConnectionBenchmarks
     [GlobalSetup]
     public void Start()
     {
-        LoadDialer dialer = new() { Echoes = true };
+        LoadDialer dialer = new() { Echoes = true, EchoRoom = 1024 };
         _device = new LwipDevice(dialer, new EchoProxy());
         _swarm = new Swarm(_device, 32);
         _load = new ChurnLoad(_swarm, dialer);

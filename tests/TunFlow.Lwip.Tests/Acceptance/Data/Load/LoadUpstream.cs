@@ -8,8 +8,6 @@ namespace TunFlow.Lwip.Tests.Acceptance.Data.Load;
 /// <summary>An upstream that makes and verifies a <see cref="Pattern"/>, or echoes; nothing is allocated per call.</summary>
 internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConnection
 {
-    private const int Room = 64 * 1024;
-
     private readonly AsyncSignal _readable = new();
     private readonly AsyncSignal _writable = new();
     private readonly Lock _lock = new();
@@ -25,6 +23,9 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
 
     /// <summary>Sends back what it gets, in place of a pattern.</summary>
     public bool Echoes { get; init; }
+
+    /// <summary>Bytes that an echo may have under way.</summary>
+    public int EchoRoom { get; init; } = 64 * 1024;
 
     /// <summary>The device wants to know whether there is data before it takes a buffer.</summary>
     public override bool CanWaitForData => true;
@@ -183,14 +184,14 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
             return false;
         lock (_lock)
         {
-            int length = Echoes ? Math.Min(buffer.Length, Room - _echoed) : buffer.Length;
+            int length = Echoes ? Math.Min(buffer.Length, EchoRoom - _echoed) : buffer.Length;
             ReadOnlySpan<byte> taken = buffer.Span[..length];
             if (Corrupt is null && !Pattern.Matches(taken, stream, Received))
                 Corrupt = Received;
             _hash?.AppendData(taken);
             if (Echoes)
             {
-                taken.CopyTo((_echo ??= new byte[Room]).AsSpan(_echoed));
+                taken.CopyTo((_echo ??= new byte[EchoRoom]).AsSpan(_echoed));
                 _echoed += length;
             }
 
