@@ -12,7 +12,8 @@ usage: ./build.sh COMMAND [options of the command]
   build      native library, bindings, managed solution
   pack       build and pack to build/packages (--version-suffix=beta.1)
   campaign   the long forms of the tests, resumable: fuzzing, random packets, storms, a tiny heap, churn (docs/robustness.md)
-  bench      build and measure speed and cost beside slirp4netns, pasta and a plain copy (docs/performance.md)
+  bench      build and measure speed and cost beside slirp4netns, pasta and a plain copy (docs/performance.md);
+             bench micro: what a packet costs in each piece, to build/benchmarks
 
   lwip       fetch lwIP 2.2.1 and check its SHA-256
   native     libtunflow_lwip.so and tunflow-launch, to build/native
@@ -30,13 +31,13 @@ packages_native="$packages_lwip ninja-build gcc libc6-dev binutils"
 packages_bindings="libclang1-14 libclang-common-14-dev"
 packages_build="$packages_native $packages_bindings"
 packages_demo="$packages_build curl bind9-dnsutils python3 iproute2"
-packages_test="$packages_demo chromium-headless-shell clang-14 libclang-rt-14-dev llvm-14 hping3 iperf3 microsocks netcat-openbsd nmap tshark util-linux"
+packages_test="$packages_demo chromium-headless-shell clang-14 libclang-rt-14-dev llvm-14 hping3 iperf3 microsocks netcat-openbsd nmap tshark util-linux valgrind"
 # A real name server for the resolvers to ask, and a SOCKS server that relays UDP. Where systemd runs, their packages would leave services
 # behind that start with the machine and take port 53, and 1080: there they are left out, and the tests that need them are skipped unless
 # somebody has installed them.
 [ -d /run/systemd/system ] || packages_test="$packages_test unbound dante-server"
 packages_campaign="$packages_test git"
-packages_bench="$packages_demo iperf3 linux-perf passt slirp4netns util-linux"
+packages_bench="$packages_demo iperf3 linux-perf passt slirp4netns util-linux valgrind"
 
 [ $# -gt 0 ] || { usage; exit 0; }
 command=$1

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Measures and writes docs/performance.md and docs/performance.svg. ./build.sh bench calls this after the build; options go to bench.py.
+# ./build.sh bench calls this after the build. `micro` measures the pieces, in build/benchmarks; `--profile` where the time goes; anything else measures
+# the tool and writes docs/performance.md and docs/performance.svg, with options for bench.py.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 case " $* " in *" --profile "*)
@@ -11,6 +12,17 @@ case " $* " in *" --profile "*)
     ;;
 esac
 managed=${ArtifactsPath:-$root/build/managed}
+if [ "${1:-}" = micro ]; then
+    shift
+    results=$root/build/benchmarks
+    mkdir -p "$results"
+    # Options choose among the managed ones: --filter '*Datagram*'.
+    for mode in --bulk --flat; do
+        "$(find "$root/build/native" -name tunflow-shim-bench -type f)" $mode >"$results/native$mode.md" || echo "bench: native $mode failed" >&2
+        cat "$results/native$mode.md"
+    done
+    exec dotnet exec "$managed/bin/TunFlow.Benchmarks/release/TunFlow.Benchmarks.dll" --output "$results" "$@"
+fi
 # What was published for the measurement, or what the tests have built.
 tool=$root/build/bench/tool/TunFlow.Cli.dll
 case " $* " in *" --short "*) tool=$managed/bin/TunFlow.Cli/release/TunFlow.Cli.dll ;; esac

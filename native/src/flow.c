@@ -5,12 +5,13 @@
  */
 #include "tf_internal.h"
 
-static uint32_t flow_bucket(const tf_key *key) {
-  return (uint32_t)tf_siphash(tf.key, key, sizeof *key, 1, 3) & tf.flow_hash_mask;
+/* Where the chain of a key's bucket starts. */
+tf_flow **tf_flow_bucket(const tf_key *key) {
+  return &tf.flow_hash[(uint32_t)tf_siphash(tf.key, key, sizeof *key, 1, 3) & tf.flow_hash_mask];
 }
 
 tf_flow *tf_flow_find(const tf_key *key) {
-  tf_flow *flow = tf.flow_hash[flow_bucket(key)];
+  tf_flow *flow = *tf_flow_bucket(key);
   while (flow != NULL && memcmp(&flow->key, key, sizeof *key) != 0) {
     flow = flow->hash_next;
   }
@@ -36,9 +37,9 @@ tf_flow *tf_flow_new(const tf_key *key) {
   flow->key = *key;
   flow->owned = 1;
   flow->since = flow->last_active = flow->last_byte = tf.now;
-  uint32_t bucket = flow_bucket(key);
-  flow->hash_next = tf.flow_hash[bucket];
-  tf.flow_hash[bucket] = flow;
+  tf_flow **bucket = tf_flow_bucket(key);
+  flow->hash_next = *bucket;
+  *bucket = flow;
   flow->in_hash = 1;
   return flow;
 }
@@ -47,7 +48,7 @@ void tf_flow_unhash(tf_flow *flow) {
   if (!flow->in_hash) {
     return;
   }
-  tf_flow **link = &tf.flow_hash[flow_bucket(&flow->key)];
+  tf_flow **link = tf_flow_bucket(&flow->key);
   while (*link != flow) {
     link = &(*link)->hash_next;
   }

@@ -261,7 +261,10 @@ static tf_block *block_of(const tf_packet *packet) {
 static int32_t op_input(uint64_t now, const tf_packet *packets, uint32_t count) {
   tf_advance(now);
   int32_t taken = 0;
+  tf_ahead ahead;
+  tf_ahead_begin(&ahead, packets, count);
   for (uint32_t i = 0; i < count; i++) {
+    tf_ahead_step(&ahead, i);
     tf.stats.packets_in++;
     tf.stats.bytes_in += packets[i].length;
     taken += tf_input_one(&packets[i], block_of(&packets[i]));

@@ -56,6 +56,7 @@
 #include "recovery.c"
 #include "filter.c"
 #include "acceptance.c"
+#include "ahead.c"
 #include "input.c"
 #include "fragment.c"
 #include "icmp.c"

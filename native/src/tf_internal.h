@@ -227,6 +227,17 @@ typedef struct tf_rx_pbuf {
   uint32_t fragment;         /* counted in tf.reassembly_bytes */
 } tf_rx_pbuf;
 
+/* How far a batch is looked at before its packets' turn. */
+#define TF_AHEAD 12u
+
+typedef struct tf_ahead {
+  const tf_packet *packets;
+  uint32_t count;
+  uint32_t next; /* packet to be looked at next */
+  tf_flow **flows[TF_AHEAD];
+  tf_session **sessions[TF_AHEAD];
+} tf_ahead;
+
 typedef struct tf_bucket {
   uint64_t refilled;
   uint64_t tokens; /* in millionths */
@@ -325,6 +336,7 @@ void *tf_table_find(const tf_table *table, uint64_t id);
 uint64_t tf_make_id(uint32_t slot, uint32_t generation, int session);
 
 /* ---- flow.c */
+tf_flow **tf_flow_bucket(const tf_key *key);
 tf_flow *tf_flow_find(const tf_key *key);
 tf_flow *tf_flow_by_id(uint64_t id);
 tf_flow *tf_flow_new(const tf_key *key);
@@ -400,6 +412,7 @@ void tf_reassembly_tick(uint64_t now);
 void tf_reassembly_flush(void);
 
 /* ---- udp.c */
+tf_session **tf_session_bucket(const tf_endpoint *source);
 int tf_input_datagram(const tf_parsed *parsed);
 void tf_on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *source, u16_t port);
 void tf_session_expire(tf_session *session);

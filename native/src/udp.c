@@ -6,12 +6,13 @@
  */
 #include "tf_internal.h"
 
-static uint32_t session_bucket(const tf_endpoint *source) {
-  return (uint32_t)tf_siphash(tf.key, source, sizeof *source, 1, 3) & tf.session_hash_mask;
+/* Where the chain of a source's bucket starts. */
+tf_session **tf_session_bucket(const tf_endpoint *source) {
+  return &tf.session_hash[(uint32_t)tf_siphash(tf.key, source, sizeof *source, 1, 3) & tf.session_hash_mask];
 }
 
 static tf_session *session_find(const tf_endpoint *source) {
-  tf_session *session = tf.session_hash[session_bucket(source)];
+  tf_session *session = *tf_session_bucket(source);
   while (session != NULL && memcmp(&session->source, source, sizeof *source) != 0) {
     session = session->hash_next;
   }
@@ -121,7 +122,7 @@ void tf_session_end(tf_session *session, int32_t status) {
   }
   session->dead = 1;
   session->status = status;
-  tf_session **link = &tf.session_hash[session_bucket(&session->source)];
+  tf_session **link = tf_session_bucket(&session->source);
   while (*link != session) {
     link = &(*link)->hash_next;
   }
@@ -166,9 +167,9 @@ static tf_session *session_new(const tf_endpoint *source) {
   session->timer.is_session = 1;
   session->idle = tf.config.session_idle;
   session->last_active = tf.now;
-  uint32_t bucket = session_bucket(source);
-  session->hash_next = tf.session_hash[bucket];
-  tf.session_hash[bucket] = session;
+  tf_session **bucket = tf_session_bucket(source);
+  session->hash_next = *bucket;
+  *bucket = session;
   link_newest(session);
   tf.sessions_alive++;
   session_schedule(session);

@@ -3,14 +3,15 @@ using TunFlow.Interop;
 
 namespace TunFlow.Lwip;
 
-/// <summary>The few endpoints a session talks to, as objects that need not be made anew for each datagram. Bounded: a session that talks to thousands makes some again.</summary>
+/// <summary>The endpoints a session talks to, as objects that need not be made anew for each datagram. Bounded; not thread-safe.</summary>
 internal sealed class EndPointCache
 {
-    private const int Size = 16;
+    /// <summary>More than a program talks to in rotation. One too many empties the cache, which bounds the cost of remote hosts that come in masses.</summary>
+    private const int Capacity = 256;
 
     private TfEndpoint _lastKey;
     private IPEndPoint? _last;
-    private Entry[]? _others;
+    private Dictionary<TfEndpoint, IPEndPoint>? _all;
 
     public IPEndPoint Get(in TfEndpoint endpoint)
     {
@@ -25,40 +26,32 @@ internal sealed class EndPointCache
 
     private IPEndPoint Find(in TfEndpoint endpoint)
     {
+        // Most sessions talk to one.
         if (_last is null)
             return EndpointConversion.ToEndPoint(in endpoint);
 
-        _others ??= new Entry[Size];
-        // The last one gives way to the new one; the array keeps it.
-        Store(in _lastKey, _last);
-        ref Entry entry = ref _others[Index(in endpoint)];
-        if (entry.EndPoint is null || !EndpointConversion.AreEqual(in entry.Key, in endpoint))
+        _all ??= new Dictionary<TfEndpoint, IPEndPoint>(Comparer.Instance) { [_lastKey] = _last };
+        if (_all.TryGetValue(endpoint, out IPEndPoint? found))
+            return found;
+        found = EndpointConversion.ToEndPoint(in endpoint);
+        if (_all.Count >= Capacity)
+            _all.Clear();
+        _all.Add(endpoint, found);
+        return found;
+    }
+
+    private sealed class Comparer : IEqualityComparer<TfEndpoint>
+    {
+        public static readonly Comparer Instance = new();
+
+        public bool Equals(TfEndpoint x, TfEndpoint y) => EndpointConversion.AreEqual(in x, in y);
+
+        public int GetHashCode(TfEndpoint obj)
         {
-            entry.Key = endpoint;
-            entry.EndPoint = EndpointConversion.ToEndPoint(in endpoint);
+            HashCode hash = default;
+            hash.AddBytes(obj.Address);
+            hash.Add(obj.Port);
+            return hash.ToHashCode();
         }
-
-        return entry.EndPoint;
-    }
-
-    private void Store(in TfEndpoint key, IPEndPoint endPoint)
-    {
-        ref Entry entry = ref _others![Index(in key)];
-        entry.Key = key;
-        entry.EndPoint = endPoint;
-    }
-
-    private static int Index(in TfEndpoint endpoint)
-    {
-        HashCode hash = default;
-        hash.AddBytes(endpoint.Address);
-        hash.Add(endpoint.Port);
-        return hash.ToHashCode() & (Size - 1);
-    }
-
-    private struct Entry
-    {
-        public TfEndpoint Key;
-        public IPEndPoint? EndPoint;
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class SocketPacketConnection : IPacketConnection
 {
     // The largest UDP payload, over IPv6 without jumbograms, is 65,527 bytes. One byte more shows that nothing was cut.
     private const int MaxDatagram = 65_528;
-    private const int CachedPeers = 64;
+    private const int CachedPeers = 256;
 
     private static readonly Action<object?> s_cancelWake = static state => ((CancellationTokenSource)state!).Cancel();
 

@@ -13,6 +13,9 @@ internal sealed class LoadDialer : IStreamDialer
     /// <summary>Whether upstreams echo.</summary>
     public bool Echoes { get; init; }
 
+    /// <summary>What their echo may have under way.</summary>
+    public int EchoRoom { get; init; } = 64 * 1024;
+
     /// <summary>Whether upstreams compute the SHA-256 of what they get.</summary>
     public bool Hashes { get; init; }
 
@@ -33,7 +36,7 @@ internal sealed class LoadDialer : IStreamDialer
         int client = IndexOf(((IPEndPoint)remote).Address);
         if (Delay is { } delay)
             await delay(cancellationToken);
-        LoadUpstream upstream = new(client, Hashes) { Echoes = Echoes, Stopped = Stopped };
+        LoadUpstream upstream = new(client, Hashes) { Echoes = Echoes, EchoRoom = EchoRoom, Stopped = Stopped };
         Upstreams[client] = upstream;
         return upstream;
     }

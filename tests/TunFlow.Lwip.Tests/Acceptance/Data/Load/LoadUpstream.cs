@@ -8,12 +8,11 @@ namespace TunFlow.Lwip.Tests.Acceptance.Data.Load;
 /// <summary>An upstream that makes and verifies a <see cref="Pattern"/>, or echoes; nothing is allocated per call.</summary>
 internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConnection
 {
-    private const int Room = 64 * 1024;
-
     private readonly AsyncSignal _readable = new();
     private readonly AsyncSignal _writable = new();
     private readonly Lock _lock = new();
     private readonly IncrementalHash? _hash = hashes ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[]? _echo;
     private int _echoed;
     private long _toSend;
@@ -24,6 +23,9 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
 
     /// <summary>Sends back what it gets, in place of a pattern.</summary>
     public bool Echoes { get; init; }
+
+    /// <summary>Bytes that an echo may have under way.</summary>
+    public int EchoRoom { get; init; } = 64 * 1024;
 
     /// <summary>The device wants to know whether there is data before it takes a buffer.</summary>
     public override bool CanWaitForData => true;
@@ -85,9 +87,9 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
 
     public override EndPoint? RemoteEndPoint => null;
 
-    public override Task ReadsClosed => Task.CompletedTask;
+    public override Task ReadsClosed => _over.Task;
 
-    public override Task WritesClosed => Task.CompletedTask;
+    public override Task WritesClosed => _over.Task;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -140,6 +142,7 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
     private void End()
     {
         Volatile.Write(ref _ended, true);
+        _over.TrySetResult();
         _readable.Set();
         _writable.Set();
     }
@@ -181,14 +184,14 @@ internal sealed class LoadUpstream(int stream, bool hashes = false) : StreamConn
             return false;
         lock (_lock)
         {
-            int length = Echoes ? Math.Min(buffer.Length, Room - _echoed) : buffer.Length;
+            int length = Echoes ? Math.Min(buffer.Length, EchoRoom - _echoed) : buffer.Length;
             ReadOnlySpan<byte> taken = buffer.Span[..length];
             if (Corrupt is null && !Pattern.Matches(taken, stream, Received))
                 Corrupt = Received;
             _hash?.AppendData(taken);
             if (Echoes)
             {
-                taken.CopyTo((_echo ??= new byte[Room]).AsSpan(_echoed));
+                taken.CopyTo((_echo ??= new byte[EchoRoom]).AsSpan(_echoed));
                 _echoed += length;
             }
 
