@@ -12,8 +12,11 @@ import stacks
 import topology
 import tunnels
 
-
-LOADS = {"udp": ("udp", programs.UDP, "received"), "connections": ("connections", programs.ECHO, "completed")}
+# What tunflow-load is to do, and where its report counts it.
+LOADS = {
+    "udp": (["udp", f"{topology.SERVER}:{programs.UDP}"], "received"),
+    "connections": (["connections", "--count", 10**9, "--parallel", 64, f"{topology.SERVERS}:{programs.ECHO}"], "count"),
+}
 
 
 def stream(running, peers, direction, seconds):
@@ -23,9 +26,9 @@ def stream(running, peers, direction, seconds):
 
 def load(running, peers, kind, seconds):
     """(thousands a second, CPU milliseconds per thousand)"""
-    command, port, done = LOADS[kind]
+    (command, *arguments), done = LOADS[kind]
     before = running.cpu_seconds()
-    report = peers.load(running.application, command, "--seconds", seconds, *(["--parallel", 64] if kind == "connections" else []), f"{topology.SERVER}:{port}")
+    report = peers.load(running.application, command, "--seconds", seconds, *arguments)
     return report[done] / 1e3 / seconds, (running.cpu_seconds() - before) * 1e6 / report[done]
 
 
