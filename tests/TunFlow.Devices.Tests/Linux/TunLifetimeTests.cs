@@ -111,31 +111,6 @@ internal sealed class TunLifetimeTests
     }
 
     [Test]
-    public void A_wait_ends_for_each_of_its_reasons()
-    {
-        TunDescriptor descriptor = _device.ClaimReader();
-        using var wake = new EventDescriptor();
-        Assert.That(descriptor.Wait(wake, TimeSpan.FromMilliseconds(5)), Is.EqualTo(TunWaitResult.Timeout));
-        wake.Set();
-        Assert.That(descriptor.Wait(wake, Limit), Is.EqualTo(TunWaitResult.Event));
-        wake.Reset();
-        using Socket socket = _namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
-        socket.SendTo([1], Outside);
-        Assert.That(descriptor.Wait(wake, Limit), Is.EqualTo(TunWaitResult.Readable));
-        Task<TunWaitResult> waiting = Task.Run(() =>
-        {
-            TunWaitResult result;
-            while ((result = descriptor.Wait(wake, Limit)) == TunWaitResult.Readable)
-                Drain(descriptor);
-            return result;
-        });
-        _device.DisposeAsync().AsTask().Wait(Limit);
-        Assert.That(waiting.Wait(Limit), Is.True);
-        Assert.That(waiting.Result.HasFlag(TunWaitResult.Closed), Is.True);
-        Assert.That(descriptor.Wait(wake, Limit).HasFlag(TunWaitResult.Closed), Is.True);
-    }
-
-    [Test]
     public unsafe void A_packet_in_pieces_is_written_with_the_header_in_its_headroom()
     {
         TunDescriptor descriptor = _device.Descriptor;
@@ -187,17 +162,6 @@ internal sealed class TunLifetimeTests
         }
 
         Assert.That(allocated, Is.Zero);
-    }
-
-    private static unsafe void Drain(TunDescriptor descriptor)
-    {
-        byte* data = stackalloc byte[2000];
-        var packets = new NativePacket[4];
-        for (int i = 0; i < packets.Length; i++)
-            packets[i] = new NativePacket { Data = data, Capacity = 2000 };
-        while (descriptor.TryReadPackets(packets, out TunReadStatus status) > 0 && status == TunReadStatus.Packet)
-        {
-        }
     }
 
     private static byte[] Packet() => Packets.MakeUdp(Outside, new IPEndPoint(Inside, 9), [1]);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using TunFlow.Devices;
+using TunFlow.Devices.Linux.Native;
 using TunFlow.Lwip.Tests.Fakes;
 using TunFlow.Network;
 using TunFlow.Testing;
@@ -113,6 +114,35 @@ internal sealed class LoopWaitTests
     }
 
     [Test]
+    public async Task A_wait_ends_for_each_of_its_reasons()
+    {
+        (LinuxTunDevice near, LinuxTunDevice far) = LoopWorld.CreatePair();
+        await using (far)
+        {
+            using EventLoop events = new();
+            using EventDescriptor wake = new();
+            Reason readable = new(), woken = new(), closed = new();
+            using Registration first = new(events, near.Descriptor.Handle, PollCalls.EpollIn, readable);
+            using Registration second = new(events, wake.Handle, PollCalls.EpollIn | PollCalls.EpollEdge, woken);
+            using Registration third = new(events, near.Descriptor.Closing.Handle, PollCalls.EpollIn, closed);
+            events.Wait(block: false);
+            Assert.That((readable.Count, woken.Count, closed.Count), Is.EqualTo((0, 0, 0)));
+            wake.Set();
+            events.Wait(block: true);
+            Assert.That((readable.Count, woken.Count, closed.Count), Is.EqualTo((0, 1, 0)));
+            await far.WriteAsync(PacketBuilder.UdpDatagram(IPEndPoint.Parse("10.9.0.1:1"), IPEndPoint.Parse("10.9.0.2:2"), new byte[1]));
+            events.Wait(block: true);
+            Assert.That((readable.Count, woken.Count, closed.Count), Is.EqualTo((1, 1, 0)));
+            Assert.That(await near.ReadAsync(new byte[1500]), Is.Positive);
+            Task waiting = Task.Run(() => events.Wait(block: true));
+            await near.DisposeAsync();
+            await waiting.WaitAsync(s_limit);
+            events.Wait(block: true);
+            Assert.That((woken.Count, closed.Count), Is.EqualTo((1, 2)), "closed stays a reason");
+        }
+    }
+
+    [Test]
     public async Task A_device_that_was_closed_before_it_is_served_ends_the_tunnel_in_order()
     {
         NativeLibraryRequirement.Check();
@@ -128,6 +158,13 @@ internal sealed class LoopWaitTests
             await tunnel.ReplaceDeviceAsync(closed);
             Assert.That(async () => await tunnel.Completion.WaitAsync(s_limit), Throws.Nothing);
         }
+    }
+
+    private sealed class Reason : IEventTarget
+    {
+        public int Count { get; private set; }
+
+        public void OnEvents(uint events) => Count++;
     }
 
     private sealed class PoolLoop : IRelayLoop

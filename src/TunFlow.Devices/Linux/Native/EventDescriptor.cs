@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace TunFlow.Devices.Linux.Native;
 
-/// <summary>An eventfd: wakes a thread that waits in poll or epoll.</summary>
+/// <summary>An eventfd: wakes a thread that waits in epoll.</summary>
 internal sealed unsafe class EventDescriptor : IDisposable
 {
     internal EventDescriptor()
@@ -31,13 +31,6 @@ internal sealed unsafe class EventDescriptor : IDisposable
         {
             // The waiter is gone: nobody to wake.
         }
-    }
-
-    /// <summary>Makes it unreadable again.</summary>
-    internal void Reset()
-    {
-        ulong ignored;
-        _ = PollCalls.ReadEvent(Handle, &ignored, sizeof(ulong));
     }
 
     public void Dispose() => Handle.Dispose();

@@ -3,13 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace TunFlow.Devices.Linux.Native;
 
-/// <summary>ppoll, epoll and eventfd.</summary>
+/// <summary>epoll and eventfd.</summary>
 internal static unsafe partial class PollCalls
 {
-    internal const short PollIn = 0x001;
-    internal const short PollError = 0x008;
-    internal const short PollHangUp = 0x010;
-    internal const short PollInvalid = 0x020;
     internal const uint EpollIn = 0x001;
     internal const uint EpollUrgent = 0x002;
     internal const uint EpollOut = 0x004;
@@ -25,9 +21,6 @@ internal static unsafe partial class PollCalls
     internal const int EventCloseOnExec = 0x80000;
     internal const int EventNonBlocking = 0x800;
 
-    [LibraryImport("libc", EntryPoint = "ppoll", SetLastError = true)]
-    internal static partial int Poll(PollEntry* entries, nuint count, Timespec* timeout, void* signalMask);
-
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
     internal static partial int EpollCreate(int flags);
 
@@ -42,9 +35,6 @@ internal static unsafe partial class PollCalls
 
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     internal static partial int EventDescriptor(uint initial, int flags);
-
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    internal static partial nint ReadEvent(SafeFileHandle descriptor, ulong* value, nuint size);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     internal static partial nint WriteEvent(SafeFileHandle descriptor, ulong* value, nuint size);
