@@ -16,7 +16,7 @@ internal sealed partial class SocketStreamConnection
             return ValueTask.FromCanceled(cancellationToken);
         }
 
-        Enter(ref _writing, "A write is pending.");
+        StreamCalls.Enter(ref _writing, in _disposed, this, "A write is pending.");
         try
         {
             if (_writesCompleted)
@@ -24,7 +24,7 @@ internal sealed partial class SocketStreamConnection
                 return ValueTask.CompletedTask;
             }
 
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
 
             // Told first: with both FINs passed at once, a concurrent read finds the connection in CLOSE before shutdown() has returned.
             _writesCompleting = true;
@@ -170,7 +170,7 @@ internal sealed partial class SocketStreamConnection
 
     private void EndOfReads()
     {
-        ThrowIfFaulted();
+        StreamCalls.ThrowIfFaulted(in _fault);
 
         // If a concurrent write took the RST's error, this read sees 0, an end that the peer never sent. Only a connection whose FINs both
         // passed may be in CLOSE, and ours didn't: looked at after the state, because it may leave just now.
@@ -181,14 +181,6 @@ internal sealed partial class SocketStreamConnection
 
         _readsEnded = true;
         _readsClosed.Complete();
-    }
-
-    private void ThrowIfFaulted()
-    {
-        if (Volatile.Read(ref _fault) is { } fault)
-        {
-            throw new NetworkException(fault.Error, fault.Message, fault);
-        }
     }
 
     private Exception Translate(Exception exception, CancellationToken cancellationToken)

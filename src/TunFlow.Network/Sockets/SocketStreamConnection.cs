@@ -65,7 +65,7 @@ internal sealed partial class SocketStreamConnection : StreamConnection
             return ValueTask.FromCanceled<int>(cancellationToken);
         }
 
-        Enter(ref _reading, "Another read is pending.");
+        StreamCalls.Enter(ref _reading, in _disposed, this, "Another read is pending.");
         if (_readsEnded)
         {
             Volatile.Write(ref _reading, 0);
@@ -118,7 +118,7 @@ internal sealed partial class SocketStreamConnection : StreamConnection
             return ValueTask.FromCanceled(cancellationToken);
         }
 
-        Enter(ref _writing, "Another write is pending.");
+        StreamCalls.Enter(ref _writing, in _disposed, this, "Another write is pending.");
         ValueTask<int> send;
         try
         {
@@ -127,7 +127,7 @@ internal sealed partial class SocketStreamConnection : StreamConnection
                 throw new InvalidOperationException("Writes were completed.");
             }
 
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             if (buffer.IsEmpty)
             {
                 Volatile.Write(ref _writing, 0);
@@ -210,22 +210,6 @@ internal sealed partial class SocketStreamConnection : StreamConnection
         finally
         {
             Volatile.Write(ref _writing, 0);
-        }
-    }
-
-    private void Enter(ref int busy, string message)
-    {
-        if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
-        {
-            ObjectDisposedException.ThrowIf(IsDisposed, this);
-            throw new InvalidOperationException(message);
-        }
-
-        // Disposal stores its flag before it looks at this one. A write that neither saw would be cut by an orderly end.
-        if (IsDisposed)
-        {
-            Volatile.Write(ref busy, 0);
-            throw new ObjectDisposedException(GetType().FullName);
         }
     }
 }

@@ -23,7 +23,7 @@ internal sealed partial class AdaptedStreamConnection
             return ValueTask.FromResult(0);
         }
 
-        Enter(ref _reading, "Another read is pending.");
+        StreamCalls.Enter(ref _reading, in _disposed, this, "Another read is pending.");
         return ReadCoreAsync(buffer, cancellationToken);
     }
 
@@ -31,7 +31,7 @@ internal sealed partial class AdaptedStreamConnection
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         cancellationToken.ThrowIfCancellationRequested();
-        Enter(ref _writing, "Another write is pending.");
+        StreamCalls.Enter(ref _writing, in _disposed, this, "Another write is pending.");
         bool allowed = !_writesCompleted && _closeNotify is null;
         try
         {
@@ -40,7 +40,7 @@ internal sealed partial class AdaptedStreamConnection
                 throw new InvalidOperationException("Writes were completed.");
             }
 
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             if (!buffer.IsEmpty)
             {
                 // A TLS record that is cut short can't be continued: there a write is cancelled before it starts or not at all.
@@ -161,7 +161,7 @@ internal sealed partial class AdaptedStreamConnection
 
     private int EndOfReads()
     {
-        ThrowIfFaulted();
+        StreamCalls.ThrowIfFaulted(in _fault);
 
         // Whether our FIN was sent is looked at after the state, because it may leave just now.
         if (!IsDisposed && _stream is NetworkStream network && LinuxTcpState.IsClosed(network.Socket) && !_writesCompleting)

@@ -74,7 +74,7 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         cancellationToken.ThrowIfCancellationRequested();
-        Enter(ref _writing, "A write is pending.");
+        StreamCalls.Enter(ref _writing, in _disposed, this, "A write is pending.");
         try
         {
             if (_writesCompleted)
@@ -82,7 +82,7 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
                 return;
             }
 
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
 
             // Told first: with both FINs passed at once, a concurrent read finds the connection in CLOSE before shutdown() has returned.
             _writesCompleting = true;
@@ -133,30 +133,6 @@ internal sealed partial class AdaptedStreamConnection : StreamConnection
         }
 
         base.Dispose(disposing);
-    }
-
-    private void Enter(ref int busy, string message)
-    {
-        if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
-        {
-            ObjectDisposedException.ThrowIf(IsDisposed, this);
-            throw new InvalidOperationException(message);
-        }
-
-        // Disposal stores its flag before it looks at this one. A write that neither saw would be cut by an orderly end.
-        if (IsDisposed)
-        {
-            Volatile.Write(ref busy, 0);
-            throw new ObjectDisposedException(GetType().FullName);
-        }
-    }
-
-    private void ThrowIfFaulted()
-    {
-        if (Volatile.Read(ref _fault) is { } fault)
-        {
-            throw new NetworkException(fault.Error, fault.Message, fault);
-        }
     }
 
     private Exception Translate(Exception exception, CancellationToken cancellationToken)

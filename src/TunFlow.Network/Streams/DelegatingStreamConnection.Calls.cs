@@ -59,7 +59,7 @@ public abstract partial class DelegatingStreamConnection
         {
             if (!_readsEnded && Volatile.Read(ref _readsAborted) == 0)
             {
-                ThrowIfFaulted();
+                StreamCalls.ThrowIfFaulted(in _fault);
                 await reader.CopyToAsync(destination, bufferSize, cancellationToken).ConfigureAwait(false);
                 _readsEnded = true;
                 _readsClosed.Complete();
@@ -85,7 +85,7 @@ public abstract partial class DelegatingStreamConnection
     {
         try
         {
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             int read = await ReadCoreAsync(buffer, cancellationToken).ConfigureAwait(false);
 
             // What a derived class takes for an end may be the disposal.
@@ -129,7 +129,7 @@ public abstract partial class DelegatingStreamConnection
                 throw new InvalidOperationException("Writes were completed.");
             }
 
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             if (!buffer.IsEmpty)
             {
                 await WriteCoreAsync(buffer, cancellationToken).ConfigureAwait(false);
@@ -155,7 +155,7 @@ public abstract partial class DelegatingStreamConnection
                 return;
             }
 
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             await CompleteWritesCoreAsync(cancellationToken).ConfigureAwait(false);
             _writesCompleted = true;
             _writesClosed.Complete();
@@ -284,14 +284,6 @@ public abstract partial class DelegatingStreamConnection
         {
             NetworkException failure = NetworkErrors.Wrap(exception);
             (reads ? _readsClosed : _writesClosed).Fail(failure);
-        }
-    }
-
-    private void ThrowIfFaulted()
-    {
-        if (Volatile.Read(ref _fault) is { } fault)
-        {
-            throw new NetworkException(fault.Error, fault.Message, fault);
         }
     }
 

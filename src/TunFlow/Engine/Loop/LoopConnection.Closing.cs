@@ -22,12 +22,12 @@ internal sealed partial class LoopConnection
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled(cancellationToken);
-        Enter(ref _writing, "A write is pending.");
+        StreamCalls.Enter(ref _writing, in _disposed, this, "A write is pending.");
         try
         {
             if (_writesCompleted)
                 return ValueTask.CompletedTask;
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             // Told first: with both FINs passed at once, a concurrent read finds the connection in CLOSE before shutdown() has returned.
             _writesCompleting = true;
             ShutDown();
@@ -194,12 +194,6 @@ internal sealed partial class LoopConnection
             throw Fail(new NetworkException(NetworkError.ConnectionReset));
         _readsEnded = true;
         _readsClosed.Complete();
-    }
-
-    private void ThrowIfFaulted()
-    {
-        if (Volatile.Read(ref _fault) is { } fault)
-            throw new NetworkException(fault.Error, fault.Message, fault);
     }
 
     private Exception Failed(int errno)

@@ -120,7 +120,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
             return ValueTask.FromCanceled<int>(cancellationToken);
         if (HasNoMoreReads)
             return ValueTask.FromResult(0);
-        Enter(ref _reading, "Another read is pending.");
+        StreamCalls.Enter(ref _reading, in _disposed, this, "Another read is pending.");
         int read;
         try
         {
@@ -143,7 +143,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled(cancellationToken);
-        Enter(ref _writing, "Another write is pending.");
+        StreamCalls.Enter(ref _writing, in _disposed, this, "Another write is pending.");
         int written;
         try
         {
@@ -214,7 +214,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         int read = Receive(buffer);
         // What came before an error is still there, also when a write was told of it.
         if (read <= 0)
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
         if (read == buffer.Length || Volatile.Read(ref _urgent))
             Interlocked.CompareExchange(ref _readable, Perhaps, No);
         if (read == 0)
@@ -233,7 +233,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
             return true;
         }
 
-        ThrowIfFaulted();
+        StreamCalls.ThrowIfFaulted(in _fault);
         return false;
     }
 
@@ -261,7 +261,7 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         while (written < buffer.Length)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            ThrowIfFaulted();
+            StreamCalls.ThrowIfFaulted(in _fault);
             nint result;
             fixed (byte* data = buffer[written..])
                 result = SocketCalls.Send(_handle, data, (nuint)(buffer.Length - written), SocketCalls.MessageDoNotWait | SocketCalls.MessageNoSignal);
@@ -279,21 +279,5 @@ internal sealed partial class LoopConnection : StreamConnection, IEventTarget
         }
 
         return written;
-    }
-
-    private void Enter(ref int busy, string message)
-    {
-        if (Interlocked.CompareExchange(ref busy, 1, 0) != 0)
-        {
-            ObjectDisposedException.ThrowIf(IsDisposed, this);
-            throw new InvalidOperationException(message);
-        }
-
-        // Disposal stores its flag before it looks at this one. A write that neither saw would be cut by an orderly end.
-        if (IsDisposed)
-        {
-            Volatile.Write(ref busy, 0);
-            throw new ObjectDisposedException(GetType().FullName);
-        }
     }
 }
